@@ -1,0 +1,273 @@
+/**
+ * What the rest of Weir sees of the datapath: sockets, feeds, viewers. One engine thread owns all of it; every
+ * call here is a command to that thread, answered by a promise. No packet ever enters JavaScript.
+ *
+ * Two implementations keep this contract: the native engine (`hal/datapath/datapath.ts`) and the simulated one
+ * (`hal/sim/datapath.ts`); `test/contract/datapath.ts` holds both to it.
+ */
+import type { Duplex } from 'node:stream';
+import type { Closeable, Signal } from '#base';
+
+/** An IP address in its canonical text form (no zone, no brackets) and a port. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/**
+ * A TCP connection that JavaScript reads and writes as `stream`, until it is handed to the engine by
+ * `Datapath.adopt` or `Datapath.splice`. After that `stream` is destroyed and must not be used; the connection itself
+ * lives on.
+ */
+export interface TcpConnection {
+  readonly stream: Duplex;
+  /** For an intercepted connection: the address and port the viewer dialled. */
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+}
+
+export interface TcpListener extends Closeable {
+  readonly local: Endpoint;
+  /** A connection that was accepted. The listener of this signal owns it and must end it. */
+  readonly accepted: Signal<TcpConnection>;
+}
+
+export interface ListenOptions {
+  readonly local: Endpoint;
+  /** IP_TRANSPARENT: accepts connections to foreign addresses that interception hands over. */
+  readonly transparent: boolean;
+  readonly backlog?: number;
+}
+
+export interface ConnectOptions {
+  readonly remote: Endpoint;
+  /** Bind to this address first; foreign when `transparent`. Port 0: any. */
+  readonly local?: Endpoint;
+  readonly transparent?: boolean;
+  readonly timeoutMs: number;
+}
+
+/** Why a connection owned by the engine ended. */
+export const connectionEnds = [
+  'closed-by-us',
+  'fin',
+  'reset',
+  'timeout',
+  'bad-message',
+  'overflow',
+  'error',
+] as const;
+export type ConnectionEnd = (typeof connectionEnds)[number];
+
+/** Limits on RTSP text, as in the configuration. */
+export interface MessageLimits {
+  readonly maxHeaderBytes: number;
+  readonly maxBodyBytes: number;
+}
+
+/**
+ * An RTSP connection owned by the engine: '$' frames (RFC 2326 s.10.12) and RTSP text share it. The engine parts
+ * them on reading and puts queued text between whole frames on writing.
+ */
+export interface InterleavedConnection extends Closeable {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  /** One whole RTSP message: head, blank line, body by Content-Length. */
+  readonly message: Signal<Uint8Array>;
+  /** The connection is over; sent once, after the last `message`. On 'bad-message' text can still be sent before `close`. */
+  readonly ended: Signal<{ end: ConnectionEnd; errno: number }>;
+  /** Queues text to be sent at the next frame boundary, before any frame queued later. At most 256 KiB waits. */
+  send(text: Uint8Array): void;
+  /** Sends what is queued as text (at most 1 s), then FIN. Idempotent. */
+  close(): Promise<void>;
+  counters(): ConnectionCounters;
+}
+
+export interface ConnectionCounters {
+  readonly rxBytes: bigint;
+  readonly txBytes: bigint;
+  /** '$' frames on channels nobody asked for. */
+  readonly rxUnknownFrames: bigint;
+  /** When the last byte came from the peer, or the last byte was taken by it. */
+  readonly lastProgressMonoNs: bigint;
+}
+
+/** Bytes carried by a pass-through pair. */
+export interface SpliceCounters {
+  readonly aToBBytes: bigint;
+  readonly bToABytes: bigint;
+}
+
+/** Two connections tied together in the kernel (splice), half-closes kept. */
+export interface Splice extends Closeable {
+  readonly ended: Promise<SpliceCounters>;
+  counters(): SpliceCounters;
+}
+
+/** Two adjacent UDP ports, RTP even and RTCP odd (RFC 3550 s.11). */
+export interface UdpPair extends Closeable {
+  readonly rtp: Endpoint;
+  readonly rtcp: Endpoint;
+}
+
+export interface UdpPairOptions {
+  readonly address: string;
+  /** Foreign address: the viewer must see the origin as its source. */
+  readonly transparent: boolean;
+  /** The RTP port wanted; another one is taken when it is busy or when this is not given. */
+  readonly rtpPort?: number;
+}
+
+/** Codecs whose packets say where a decoder can start. Anything else: every packet is a start point. */
+export const startPointCodecs = [
+  'h264',
+  'h265',
+  'av1',
+  'vp8',
+  'vp9',
+  'mp2t',
+  'mjpeg',
+  'mpeg4',
+  'none',
+] as const;
+export type StartPointCodec = (typeof startPointCodecs)[number];
+
+export interface TrackOptions {
+  readonly clockRateHz: number;
+  readonly codec: StartPointCodec;
+  /** Video decides where a viewer starts; a feed without video starts at the newest packet. */
+  readonly video: boolean;
+}
+
+export interface FeedOptions {
+  readonly tracks: readonly TrackOptions[];
+  /** The ring holds at most this much of each. */
+  readonly ringBytes: number;
+  readonly ringMs: number;
+}
+
+/** Where a track of the upstream session comes from. */
+export type UpstreamTrack =
+  | {
+      readonly track: number;
+      readonly transport: 'udp';
+      readonly pair: UdpPair;
+      /** Packets from other addresses are dropped and counted. Port 0: any port of that address (no server_port was told). */
+      readonly rtpSource: Endpoint;
+      readonly rtcpSource: Endpoint;
+    }
+  | {
+      readonly track: number;
+      readonly transport: 'interleaved';
+      readonly connection: InterleavedConnection;
+      readonly rtpChannel: number;
+      readonly rtcpChannel: number;
+    };
+
+/** How a track reaches a viewer. */
+export type ViewerTrack =
+  | {
+      readonly track: number;
+      readonly transport: 'udp';
+      readonly pair: UdpPair;
+      /** Declared by the viewer. A punch from the same address but another port moves the target there (latching). */
+      readonly rtpTarget: Endpoint;
+      readonly rtcpTarget: Endpoint;
+    }
+  | {
+      readonly track: number;
+      readonly transport: 'interleaved';
+      readonly connection: InterleavedConnection;
+      readonly rtpChannel: number;
+      readonly rtcpChannel: number;
+    };
+
+/** The first packet of a track that a viewer will get. */
+export interface TrackStart {
+  readonly track: number;
+  readonly seq: number;
+  readonly rtpTime: number;
+}
+
+export interface FeedPath extends Closeable {
+  /** Begins to receive these tracks. A track given again is moved to its new source. */
+  receive(tracks: readonly UpstreamTrack[]): Promise<void>;
+  /**
+   * Takes a viewer in at the newest start point, not yet sending. Waits at most `startWaitMs` until every one of its
+   * tracks has a packet there; `starts` holds those that have.
+   */
+  addViewer(options: { tracks: readonly ViewerTrack[]; startWaitMs: number }): Promise<ViewerPath>;
+  /** RTCP BYE came from the origin (RFC 3550 s.6.6). */
+  readonly bye: Signal<{ track: number }>;
+  counters(): FeedCounters;
+}
+
+export interface ViewerPath extends Closeable {
+  readonly starts: readonly TrackStart[];
+  /** Begins to send: the latest sender reports, then from the start point, paced, until it is live. */
+  play(): Promise<void>;
+  /** Stops sending. */
+  pause(): Promise<void>;
+  /** Moves a paused viewer to the newest start point, as `addViewer` did. */
+  seekToStart(startWaitMs: number): Promise<readonly TrackStart[]>;
+  /** Its port was refused three times within 2 s (ICMP). */
+  readonly refused: Signal<{ refusals: number }>;
+  counters(): ViewerCounters;
+  /** Stops sending; with `bye` an RTCP BYE goes out on every track first. Final counters stay readable. */
+  close(options?: { bye?: boolean }): Promise<void>;
+}
+
+/** All since the feed began; bytes are RTP header + payload. */
+export interface FeedCounters {
+  readonly rxPackets: bigint;
+  readonly rxBytes: bigint;
+  readonly rxRtcpPackets: bigint;
+  readonly lostPackets: bigint;
+  readonly reorderedPackets: bigint;
+  readonly duplicatePackets: bigint;
+  /** Not RTP, or from a source that is not the origin. */
+  readonly rejectedPackets: bigint;
+  readonly startPoints: bigint;
+  readonly lastRxMonoNs: bigint;
+  /** Receiver reports sent to the origin. */
+  readonly txRtcpPackets: bigint;
+}
+
+/** All since the viewer was taken in; bytes are RTP header + payload, no RTCP, no '$' header. */
+export interface ViewerCounters {
+  readonly txPackets: bigint;
+  readonly txBytes: bigint;
+  readonly txRtcpPackets: bigint;
+  /** Media not sent: send buffer full, or skipped after an overrun. */
+  readonly droppedPackets: bigint;
+  /** The cursor was overrun and jumped to the next start point. */
+  readonly overruns: bigint;
+  readonly oversizedPackets: bigint;
+  readonly rxRtcpPackets: bigint;
+  /** Cumulative loss the viewer last reported (RFC 3550 s.6.4.1), summed over its tracks. */
+  readonly reportedLostPackets: bigint;
+  readonly refusals: bigint;
+  /** Last sign of life on UDP: punch or RTCP. 0: none yet. */
+  readonly lastRxMonoNs: bigint;
+}
+
+export interface Datapath extends Closeable {
+  listen(options: ListenOptions): Promise<TcpListener>;
+  /** Rejects with ORIGIN_UNREACHABLE (errno name in fields) or TIMED_OUT. */
+  connect(options: ConnectOptions): Promise<TcpConnection>;
+  /** The engine takes the connection over, with what `stream` had read but nobody consumed, and `unread` before it. */
+  adopt(
+    connection: TcpConnection,
+    options: { unread?: Uint8Array; limits: MessageLimits },
+  ): Promise<InterleavedConnection>;
+  /** Ties two connections; `toA`/`toB` are sent first. */
+  splice(
+    a: TcpConnection,
+    b: TcpConnection,
+    options?: { toA?: Uint8Array; toB?: Uint8Array },
+  ): Promise<Splice>;
+  udpPair(options: UdpPairOptions): Promise<UdpPair>;
+  createFeed(options: FeedOptions): Promise<FeedPath>;
+  /** CPU time of the engine threads so far, nanoseconds. */
+  engineCpuNs(): bigint;
+}

@@ -1,0 +1,20 @@
+import type { Closeable, Log } from '#base';
+import type { Board } from './board.ts';
+import type { Datapath } from './datapath/face.ts';
+import type { Forwarding, Interception } from './interception.ts';
+import type { Nics } from './nics.ts';
+
+/** Everything Weir asks of the machine. `openLinuxHal` is the real one, `openSimHal` the one for unit tests. */
+export interface Hal extends Closeable {
+  readonly nics: Nics;
+  readonly forwarding: Forwarding;
+  readonly interception: Interception;
+  readonly datapath: Datapath;
+  readonly board: Board;
+}
+
+export interface HalOptions {
+  readonly log: Log;
+  /** Run the engine thread under SCHED_FIFO when the rights are there. */
+  readonly realtime: boolean;
+}

@@ -1,0 +1,15 @@
+export type { Board, BoardFacts, BoardLoad } from './board.ts';
+export * from './datapath/face.ts';
+export type { Hal, HalOptions } from './hal.ts';
+export type { Forwarding, Interception, InterceptionPlan } from './interception.ts';
+export { openLinuxHal } from './linux/linux-hal.ts';
+export {
+  type Nic,
+  type NicAddress,
+  type NicConfig,
+  type NicCounters,
+  type NicMatch,
+  type NicRole,
+  type Nics,
+  nicRoles,
+} from './nics.ts';

@@ -1,0 +1,60 @@
+import type { Closeable, Signal } from '#base';
+
+export const nicRoles = ['wan', 'access'] as const;
+/** `wan`: toward the IP network (origins). `access`: toward the viewers. */
+export type NicRole = (typeof nicRoles)[number];
+
+/** How a role finds its NIC: by device name, or by what does not change when names do. */
+export interface NicMatch {
+  readonly device?: string;
+  /** Lower-case, colon-separated. */
+  readonly mac?: string;
+  /** Path of the device below /sys, as `udevadm info` prints it, or its end. */
+  readonly path?: string;
+}
+
+export interface NicConfig extends NicMatch {
+  /** `192.0.2.1/24`, `2001:db8::1/64`. Empty: the NIC keeps those it has. */
+  readonly addresses: readonly string[];
+  readonly mtu?: number;
+}
+
+export interface NicAddress {
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+/** One NIC as it is now. `rx`/`tx` as the NIC sees them. */
+export interface Nic {
+  readonly role: NicRole;
+  readonly device: string;
+  readonly ifindex: number;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly linkUp: boolean;
+  readonly addresses: readonly NicAddress[];
+}
+
+export interface NicCounters {
+  readonly rxBytes: bigint;
+  readonly rxPackets: bigint;
+  readonly txBytes: bigint;
+  readonly txPackets: bigint;
+  readonly rxDropped: bigint;
+  readonly txDropped: bigint;
+}
+
+/** The two NICs of the box, bound to their roles. */
+export interface Nics extends Closeable {
+  /**
+   * Binds both roles and applies addresses and MTU. Rejects with NIC_MISSING (says which NICs exist) and leaves
+   * everything as it was. Called again with another configuration it changes only what differs.
+   */
+  apply(config: Readonly<Record<NicRole, NicConfig>>): Promise<void>;
+  get(role: NicRole): Nic;
+  counters(role: NicRole): Promise<NicCounters>;
+  /** MAC address of a directly attached viewer, when the neighbour table knows it. */
+  macOf(address: string): string | undefined;
+  /** A NIC changed: link, address, MTU, or it went away (`linkUp` false). */
+  readonly changed: Signal<Nic>;
+}

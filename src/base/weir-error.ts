@@ -1,0 +1,71 @@
+/**
+ * Every failure Weir can name. A code is stable: tests, the console and operators' scripts compare it,
+ * never the message.
+ */
+export const errorCodes = [
+  'ALREADY_CLOSED',
+  'CONFIG_BAD_VALUE',
+  'CONFIG_UNREADABLE',
+  'CONTROL_UNREACHABLE',
+  'DATAPATH_BAD_ARGUMENT',
+  'DATAPATH_FAILED',
+  'DATAPATH_NOT_BUILT',
+  'INTERCEPTION_FAILED',
+  'LIMIT_REACHED',
+  'MISSING_PROGRAM',
+  'MISSING_RIGHTS',
+  'NETLINK_FAILED',
+  'NIC_MISSING',
+  'ORIGIN_REFUSED',
+  'ORIGIN_UNREACHABLE',
+  'RTSP_BAD_MESSAGE',
+  'RTSP_BAD_SDP',
+  'SOCKET_FAILED',
+  'TIMED_OUT',
+  'USAGE',
+] as const;
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** Facts that go with an error: what, where, how much. Never secrets. */
+export type ErrorFields = Readonly<Record<string, string | number | bigint | boolean | undefined>>;
+
+/** The one error class of Weir. The message says what happened; `advice` says what to do about it. */
+export class WeirError extends Error {
+  readonly code: ErrorCode;
+  readonly fields: ErrorFields;
+  readonly advice: string | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { fields?: ErrorFields; advice?: string; cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'WeirError';
+    this.code = code;
+    this.fields = options.fields ?? {};
+    this.advice = options.advice;
+  }
+
+  /** One line for a person: what happened, where, what to do. */
+  describe(): string {
+    const facts = Object.entries(this.fields)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(' ');
+    return [this.message, facts && `(${facts})`, this.advice && `-> ${this.advice}`]
+      .filter(Boolean)
+      .join(' ');
+  }
+}
+
+/** True when `error` is ours and carries this code. */
+export function isWeirError(error: unknown, code?: ErrorCode): error is WeirError {
+  return error instanceof WeirError && (code === undefined || error.code === code);
+}
+
+/** Any thrown thing as one line. */
+export function describeError(error: unknown): string {
+  if (error instanceof WeirError) return error.describe();
+  return error instanceof Error ? error.message : String(error);
+}
