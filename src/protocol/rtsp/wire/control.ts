@@ -1,0 +1,76 @@
+/**
+ * Which URL a track has (RFC 2326 s.C.1.1). The RFC says RFC 1808 resolution; the field appends. Measured with and
+ * read of the players that matter, for base `rtsp://h/live` and control `stream=0`:
+ *
+ * | | `rtsp://h/live` | `rtsp://h/live/` | `rtsp://h/live?a=b` | control `/stream=0` |
+ * | --- | --- | --- | --- | --- |
+ * | ffmpeg, mpv | `h/live/stream=0` | `h/live/stream=0` | `h/live?a=b/stream=0` | `h/live//stream=0` |
+ * | live555, VLC | `h/live/stream=0` | `h/live/stream=0` | `h/live?a=b/stream=0` | `h/live/stream=0` |
+ * | GStreamer 1.22 | `h/stream=0` | `h/live/stream=0` | `h/stream=0` | `h/stream=0` |
+ * | older ones | | | `h/live/stream=0?a=b` | |
+ *
+ * Weir itself appends, as most do; a viewer's SETUP is understood in each of these forms.
+ */
+import { normalizePath, parseRtspUrl } from './url.ts';
+
+/**
+ * The URL for `control` as Weir asks an origin for it. `base` is Content-Base, Content-Location or the request URL,
+ * for tracks after the session's own control was resolved against it. `*`, nothing and an empty control mean the base.
+ */
+export function resolveControl(base: string, control: string | undefined): string {
+  if (control === undefined || control === '' || control === '*') return base;
+  if (isAbsolute(control)) return control;
+  const separator = base.endsWith('/') || control.startsWith('/') ? '' : '/';
+  return base + separator + control;
+}
+
+const isAbsolute = (control: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(control);
+
+/**
+ * The track a SETUP's URL names, in any form of the table above; undefined when none does. Hosts and ports are compared
+ * only to choose between tracks that have the same path. A presentation of one track may be set up by its own URL.
+ */
+export function trackOfUrl(
+  requestUri: string,
+  presentation: {
+    readonly base: string;
+    readonly tracks: readonly { readonly control: string | undefined }[];
+  },
+): number | undefined {
+  const wanted = comparable(requestUri);
+  if (!wanted) return undefined;
+  const { base, tracks } = presentation;
+  let byPath: number | undefined;
+  for (const [index, { control }] of tracks.entries()) {
+    for (const form of controlForms(base, control)) {
+      const url = comparable(form);
+      if (!url || url.path !== wanted.path) continue;
+      if (url.authority === wanted.authority) return index;
+      byPath ??= index;
+    }
+  }
+  if (byPath !== undefined) return byPath;
+  return tracks.length === 1 && comparable(base)?.path === wanted.path ? 0 : undefined;
+}
+
+function controlForms(base: string, control: string | undefined): string[] {
+  const own = resolveControl(base, control);
+  if (control === undefined || control === '' || control === '*' || isAbsolute(control)) return [own];
+  const forms = [own, `${base}${base.endsWith('/') ? '' : '/'}${control}`];
+  const resolved = URL.parse(control, base)?.href;
+  if (resolved !== undefined) forms.push(resolved);
+  const question = base.indexOf('?');
+  if (question >= 0) forms.push(resolveControl(base.slice(0, question), control) + base.slice(question));
+  return forms;
+}
+
+/** Path and query as one text to compare, where the slash at the end means nothing, and who serves it. */
+function comparable(uri: string): { path: string; authority: string } | undefined {
+  try {
+    const { host, port, path, query } = parseRtspUrl(uri);
+    const tail = query === undefined ? '' : `?${query.replace(/\/$/, '')}`;
+    return { path: normalizePath(path) + tail, authority: `${host} ${port}` };
+  } catch {
+    return undefined;
+  }
+}
