@@ -1,0 +1,74 @@
+import { existsSync, readdirSync } from 'node:fs';
+
+/** What the machine must have: to run Weir, or also to test it. */
+export const setupModes = ['run', 'test'] as const;
+export type SetupMode = (typeof setupModes)[number];
+
+/** A Debian package and what shows, without asking the package manager, that it is there. */
+export interface SystemPackage {
+  readonly name: string;
+  /** Program names, or absolute paths in which one part may be `*`. All must exist. */
+  readonly provides: readonly string[];
+  /** Its absence stops nothing: what needs it says so and is skipped. */
+  readonly optional?: boolean;
+}
+
+const libraries = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+const plugin = (name: string) => `${libraries}/gstreamer-1.0/libgst${name}.so`;
+
+const toRun: readonly SystemPackage[] = [
+  { name: 'g++', provides: ['g++', 'cc'] },
+  { name: 'nftables', provides: ['nft'] },
+  { name: 'iproute2', provides: ['ip'] },
+  { name: 'util-linux', provides: ['flock', 'nsenter', 'setsid', 'unshare'] },
+];
+
+const toTest: readonly SystemPackage[] = [
+  { name: 'ffmpeg', provides: ['ffmpeg', 'ffprobe'] },
+  { name: 'mpv', provides: ['mpv'] },
+  { name: 'gstreamer1.0-tools', provides: ['gst-launch-1.0'] },
+  { name: 'gstreamer1.0-plugins-base', provides: [plugin('videotestsrc')] },
+  { name: 'gstreamer1.0-plugins-good', provides: [plugin('rtpmanager')] },
+  { name: 'gstreamer1.0-plugins-bad', provides: [plugin('videoparsersbad')] },
+  { name: 'gstreamer1.0-plugins-ugly', provides: [plugin('x264')] },
+  { name: 'gstreamer1.0-libav', provides: [plugin('libav')] },
+  {
+    name: 'gir1.2-gst-rtsp-server-1.0',
+    provides: [`${libraries}/girepository-1.0/GstRtspServer-1.0.typelib`],
+  },
+  { name: 'python3-gi', provides: ['python3', '/usr/lib/python3/dist-packages/gi'] },
+  { name: 'tshark', provides: ['tshark'] },
+  { name: 'tcpdump', provides: ['tcpdump'] },
+  { name: 'ethtool', provides: ['ethtool'] },
+  { name: 'iputils-ping', provides: ['ping'] },
+  { name: 'curl', provides: ['curl'] },
+  { name: 'openssl', provides: ['openssl'] },
+  { name: 'clang', provides: ['clang', 'clang++'] },
+  // Sanitizer and fuzzer runtimes. The unversioned name exists since Debian 12.
+  { name: 'libclang-rt-dev', provides: ['/usr/lib/clang/*/lib/linux'], optional: true },
+];
+
+const packagesFor: Readonly<Record<SetupMode, readonly SystemPackage[]>> = {
+  run: toRun,
+  test: [...toRun, ...toTest],
+};
+
+/** The packages that `mode` wants and of which something is missing. Looks at files only: no process, no network. */
+export function missingPackages(mode: SetupMode, wanted = packagesFor[mode]): readonly SystemPackage[] {
+  return wanted.filter((entry) => !entry.provides.every(isProvided));
+}
+
+/** A user's PATH often lacks the folders of the administrator's programs. */
+const programFolders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+function isProvided(what: string): boolean {
+  if (!what.startsWith('/')) return programFolders.some((folder) => existsSync(`${folder}/${what}`));
+  const [before, after] = what.split('/*/');
+  if (before === undefined || after === undefined) return existsSync(what);
+  return existsSync(before) && readdirSync(before).some((name) => existsSync(`${before}/${name}/${after}`));
+}
+
+/** The one command that installs `packages`, as typed by an administrator. */
+export function installCommand(packages: readonly SystemPackage[]): string {
+  return `apt-get update && apt-get install -y --no-install-recommends ${packages.map((entry) => entry.name).join(' ')}`;
+}
