@@ -1,15 +1,17 @@
 /**
- * Which URL a track has (RFC 2326 s.C.1.1). The RFC says RFC 1808 resolution; the field appends. Measured with and
- * read of the players that matter, for base `rtsp://h/live` and control `stream=0`:
+ * Which URL a track has (RFC 2326 s.C.1.1). The RFC says RFC 1808 resolution; the field mostly appends. What players ask
+ * for with SETUP (ffmpeg 5.1 and GStreamer 1.22 measured, live555 read), control `stream=0` but in the last column:
  *
- * | | `rtsp://h/live` | `rtsp://h/live/` | `rtsp://h/live?a=b` | control `/stream=0` |
- * | --- | --- | --- | --- | --- |
- * | ffmpeg, mpv | `h/live/stream=0` | `h/live/stream=0` | `h/live?a=b/stream=0` | `h/live//stream=0` |
- * | live555, VLC | `h/live/stream=0` | `h/live/stream=0` | `h/live?a=b/stream=0` | `h/live/stream=0` |
- * | GStreamer 1.22 | `h/stream=0` | `h/live/stream=0` | `h/stream=0` | `h/stream=0` |
- * | older ones | | | `h/live/stream=0?a=b` | |
+ * | base              | `h/live`          | `h/live/`         | `h/live?a=b`          | `h/live/`, `/stream=0` |
+ * | ----------------- | ----------------- | ----------------- | --------------------- | ---------------------- |
+ * | ffmpeg, mpv       | `h/live/stream=0` | `h/live/stream=0` | `h/live?a=b/stream=0` | `h/live//stream=0`     |
+ * | live555, VLC      | `h/live/stream=0` | `h/live/stream=0` | `h/live?a=b/stream=0` | `h/live/stream=0`      |
+ * | GStreamer first   | `h/stream=0`      | `h/live/stream=0` | `h/stream=0`          | `h/stream=0`           |
+ * | GStreamer refused | `h/live/stream=0` | `h/live/stream=0` | `h/live?a=b/stream=0` | `h/live//stream=0`     |
+ * | others            |                   |                   | `h/live/stream=0?a=b` |                        |
  *
- * Weir itself appends, as most do; a viewer's SETUP is understood in each of these forms.
+ * For a track whose control is `*` ffmpeg asks for `h/live/*`. Weir itself appends, as most do; a viewer's SETUP is
+ * understood in each of these forms.
  */
 import { normalizePath, parseRtspUrl } from './url.ts';
 
@@ -18,11 +20,14 @@ import { normalizePath, parseRtspUrl } from './url.ts';
  * for tracks after the session's own control was resolved against it. `*`, nothing and an empty control mean the base.
  */
 export function resolveControl(base: string, control: string | undefined): string {
-  if (control === undefined || control === '' || control === '*') return base;
+  if (isBase(control)) return base;
   if (isAbsolute(control)) return control;
   const separator = base.endsWith('/') || control.startsWith('/') ? '' : '/';
   return base + separator + control;
 }
+
+const isBase = (control: string | undefined): control is undefined | '' | '*' =>
+  control === undefined || control === '' || control === '*';
 
 const isAbsolute = (control: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(control);
 
@@ -42,6 +47,7 @@ export function trackOfUrl(
   const { base, tracks } = presentation;
   let byPath: number | undefined;
   for (const [index, { control }] of tracks.entries()) {
+    if (isBase(control) && tracks.length > 1) continue;
     for (const form of controlForms(base, control)) {
       const url = comparable(form);
       if (!url || url.path !== wanted.path) continue;
@@ -50,13 +56,15 @@ export function trackOfUrl(
     }
   }
   if (byPath !== undefined) return byPath;
+  // The lone SETUP of a player that never asked for a description, or did not look into it.
   return tracks.length === 1 && comparable(base)?.path === wanted.path ? 0 : undefined;
 }
 
 function controlForms(base: string, control: string | undefined): string[] {
   const own = resolveControl(base, control);
-  if (control === undefined || control === '' || control === '*' || isAbsolute(control)) return [own];
+  if (!control || isAbsolute(control)) return [own];
   const forms = [own, `${base}${base.endsWith('/') ? '' : '/'}${control}`];
+  if (control === '*') return forms;
   const resolved = URL.parse(control, base)?.href;
   if (resolved !== undefined) forms.push(resolved);
   const question = base.indexOf('?');

@@ -1,5 +1,5 @@
-import { isTokenByte, latin1 } from './grammar.ts';
-import { skipEmptyLines } from './message.ts';
+import { isBlank, isTokenByte, latin1 } from './grammar.ts';
+import { beginsMessage, skipEmptyLines } from './message.ts';
 
 /** A viewer that has sent this much without ending its request line (or a GET/POST its head) is decided upon. */
 const enoughBytes = 16_384;
@@ -14,11 +14,12 @@ const longestMethod = 64;
 export function looksLikeRtsp(bytes: Uint8Array): 'yes' | 'no' | 'need-more' {
   const start = skipEmptyLines(bytes, 0, bytes.length);
   const seen = bytes.subarray(start, start + enoughBytes);
+  if (seen.length > 0 && !beginsMessage(seen[0])) return 'no';
   let method = 0;
   while (method <= longestMethod && isTokenByte(seen[method])) method += 1;
   if (method > longestMethod) return 'no';
   if (method === seen.length) return start < enoughBytes ? 'need-more' : 'no';
-  if (method === 0 || (seen[method] !== 0x20 && seen[method] !== 0x09)) return 'no';
+  if (!isBlank(seen[method])) return 'no';
 
   const text = latin1(seen);
   const full = seen.length === enoughBytes;

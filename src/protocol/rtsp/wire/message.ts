@@ -34,6 +34,7 @@ export interface MessageHead {
 
 const CR = 0x0d;
 const LF = 0x0a;
+const DOLLAR = 0x24;
 const noBytes = new Uint8Array(0);
 
 /**
@@ -61,6 +62,9 @@ export function skipEmptyLines(bytes: Uint8Array, from: number, end: number): nu
   return start;
 }
 
+/** A method or `RTSP/` can begin with this byte. '$' is a token's too, but on the wire it begins a frame (s.10.12). */
+export const beginsMessage = (byte: number | undefined): boolean => byte !== DOLLAR && isTokenByte(byte);
+
 /** Looks for the blank line that ends a head. Goes on where it stopped, so each byte is seen once. */
 export class HeadScan {
   #scanned = 0;
@@ -72,7 +76,7 @@ export class HeadScan {
    * is clear that this is no RTSP, or too long, whatever the pieces it comes in.
    */
   find(bytes: Uint8Array, end: number, limits: MessageLimits): number | undefined {
-    if (end > 0 && !isTokenByte(bytes[0])) throw badMessage('no RTSP message', at(0, 400));
+    if (end > 0 && !beginsMessage(bytes[0])) throw badMessage('no RTSP message', at(0, 400));
     const stop = Math.min(end, limits.maxHeaderBytes);
     for (; this.#scanned < stop; this.#scanned += 1) {
       const found = bytes.indexOf(LF, this.#scanned);
@@ -211,7 +215,7 @@ export function serializeRequest(request: {
   readonly headers: Headers;
   readonly body?: Uint8Array;
 }): Uint8Array {
-  if (!isToken(request.method)) throw badMessage('bad method');
+  if (!isToken(request.method) || request.method.startsWith('$')) throw badMessage('bad method');
   if (!/^[\x21-\x7e\x80-\xff]+$/.test(request.uri)) throw badMessage('bad character in the request URI');
   return serialize(`${request.method} ${request.uri} RTSP/1.0`, request.headers, request.body ?? noBytes);
 }
