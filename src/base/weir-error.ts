@@ -4,6 +4,7 @@
  */
 export const errorCodes = [
   'ALREADY_CLOSED',
+  'COMMAND_FAILED',
   'CONFIG_BAD_VALUE',
   'CONFIG_UNREADABLE',
   'CONTROL_UNREACHABLE',
