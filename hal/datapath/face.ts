@@ -268,6 +268,8 @@ export interface Datapath extends Closeable {
   ): Promise<Splice>;
   udpPair(options: UdpPairOptions): Promise<UdpPair>;
   createFeed(options: FeedOptions): Promise<FeedPath>;
+  /** Resolves when every engine thread has answered; rejects with TIMED_OUT after 1 s. */
+  ping(): Promise<void>;
   /** CPU time of the engine threads so far, nanoseconds. */
   engineCpuNs(): bigint;
 }

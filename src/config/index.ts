@@ -1,0 +1,5 @@
+export { loadConfig } from './load.ts';
+export { type ConfigFault, parseConfig } from './parse.ts';
+export type { BranchSchema, LeafSchema, ListSchema, Parsed, Schema } from './schema.ts';
+export { applyStages, type Stage } from './stage.ts';
+export { type Config, configTree } from './tree.ts';

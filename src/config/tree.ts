@@ -1,0 +1,265 @@
+import type { BranchSchema, Parsed } from './schema.ts';
+
+const mac = { form: 'MAC address like 02:00:5e:10:00:01', pattern: /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i };
+const prefix = {
+  form: 'IP address with prefix length like 192.0.2.1/24 or 2001:db8::1/64',
+  pattern:
+    /^(\d{1,3}(\.\d{1,3}){3}\/([0-9]|[12]\d|3[0-2])|[0-9a-f:]*:[0-9a-f:.]*\/(\d|[1-9]\d|1[01]\d|12[0-8]))$/i,
+};
+
+const nic = (role: string) =>
+  ({
+    device: {
+      type: 'string',
+      form: 'network device name',
+      pattern: /^[^\s/]{1,15}$/,
+      help: `device name of the NIC that is ${role}`,
+      live: false,
+    },
+    mac: { type: 'string', ...mac, help: 'binds the role to the NIC with this MAC address', live: false },
+    path: {
+      type: 'string',
+      form: 'device path below /sys, or its end',
+      pattern: /^[\w./:@-]{1,200}$/,
+      help: 'binds the role to the NIC at this place in the board',
+      live: false,
+    },
+    addresses: {
+      type: 'list',
+      maxItems: 16,
+      of: { type: 'string', ...prefix, help: 'an address of this NIC' },
+      help: 'addresses of this NIC; none: it keeps those it has',
+    },
+    mtu: {
+      type: 'integer',
+      unit: 'bytes',
+      min: 1280,
+      max: 9216,
+      help: 'largest packet on this NIC; none: it keeps its own',
+    },
+  }) as const;
+
+/** The whole configuration, as one table. */
+export const configTree = {
+  type: 'branch',
+  help: 'configuration of this Weir',
+  entries: {
+    system: {
+      type: 'branch',
+      help: 'the box itself',
+      entries: {
+        name: {
+          type: 'string',
+          form: 'host name (letters, digits, hyphens)',
+          pattern: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i,
+          default: 'weir',
+          help: 'name of this box in logs and records',
+        },
+        logLevel: {
+          type: 'enum',
+          values: ['debug', 'info', 'warn', 'error'],
+          default: 'info',
+          help: 'how much is logged',
+        },
+        realtime: {
+          type: 'boolean',
+          default: true,
+          help: 'run the datapath under a realtime scheduler where the rights are there',
+          live: false,
+        },
+      },
+    },
+    interfaces: {
+      type: 'branch',
+      help: 'the two NICs',
+      entries: {
+        wan: {
+          type: 'branch',
+          help: 'toward the IP network and its origins',
+          entries: {
+            ...nic('toward the IP network'),
+            masquerade: {
+              type: 'boolean',
+              default: false,
+              help: "hide forwarded viewers behind this NIC's address; stays in force without Weir",
+            },
+          },
+        },
+        access: { type: 'branch', help: 'toward the viewers', entries: nic('toward the viewers') },
+      },
+    },
+    relay: {
+      type: 'branch',
+      help: 'what is relayed and how',
+      entries: {
+        whenDown: {
+          type: 'enum',
+          values: ['open', 'closed'],
+          default: 'open',
+          help: 'without a healthy Weir viewers reach the origin (open) or nothing (closed) on intercepted ports',
+        },
+        bypassSeconds: {
+          type: 'integer',
+          unit: 'seconds',
+          min: 0,
+          max: 86_400,
+          default: 600,
+          help: 'how long an address and port that proved to be no live source goes past the box; 0: never',
+        },
+        lingerSeconds: {
+          type: 'integer',
+          unit: 'seconds',
+          min: 0,
+          max: 3600,
+          default: 0,
+          help: 'how long an upstream session stays open after its last viewer',
+        },
+        openTimeoutSeconds: {
+          type: 'integer',
+          unit: 'seconds',
+          min: 1,
+          max: 60,
+          default: 10,
+          help: 'how long an origin may take to answer, and an opening viewer may stay silent',
+        },
+        ringSeconds: {
+          type: 'integer',
+          unit: 'seconds',
+          min: 1,
+          max: 60,
+          default: 8,
+          help: 'how much of a feed is kept for joining and slow viewers',
+        },
+        ringBytes: {
+          type: 'integer',
+          unit: 'bytes',
+          min: 1_048_576,
+          max: 268_435_456,
+          default: 16_777_216,
+          help: 'memory of one feed at most',
+        },
+        maxFeeds: {
+          type: 'integer',
+          min: 1,
+          max: 10_000,
+          default: 256,
+          help: 'feeds at the same time; further ones are refused',
+        },
+        maxViewers: {
+          type: 'integer',
+          min: 1,
+          max: 100_000,
+          default: 4000,
+          help: 'viewers at the same time; further ones are refused',
+        },
+        rtsp: {
+          type: 'branch',
+          help: 'RTSP (RFC 2326)',
+          entries: {
+            ports: {
+              type: 'list',
+              maxItems: 32,
+              of: { type: 'integer', min: 1, max: 65_535, help: 'a TCP port of origins' },
+              default: [554, 8554],
+              help: 'TCP ports of origins that are intercepted',
+            },
+            upstreamTransport: {
+              type: 'enum',
+              values: ['auto', 'udp', 'tcp'],
+              default: 'auto',
+              help: 'how media is asked for at the origin; auto: UDP, then TCP where the origin refuses it',
+            },
+            sessionTimeoutSeconds: {
+              type: 'integer',
+              unit: 'seconds',
+              min: 10,
+              max: 3600,
+              default: 60,
+              help: 'a viewer that gives no sign of life for so long is ended',
+            },
+            firstRequestSeconds: {
+              type: 'integer',
+              unit: 'seconds',
+              min: 1,
+              max: 300,
+              default: 10,
+              help: 'time a connection has to send its first whole request',
+            },
+            idleSeconds: {
+              type: 'integer',
+              unit: 'seconds',
+              min: 5,
+              max: 3600,
+              default: 60,
+              help: 'a connection without a session that sends no request for so long is closed',
+            },
+            maxHeaderBytes: {
+              type: 'integer',
+              unit: 'bytes',
+              min: 1024,
+              max: 1_048_576,
+              default: 16_384,
+              help: 'largest head of one message',
+            },
+            maxBodyBytes: {
+              type: 'integer',
+              unit: 'bytes',
+              min: 1024,
+              max: 1_048_576,
+              default: 65_536,
+              help: 'largest body of one message',
+            },
+            maxConnections: {
+              type: 'integer',
+              min: 1,
+              max: 100_000,
+              default: 8192,
+              help: 'intercepted connections at the same time',
+            },
+            maxConnectionsPerAddress: {
+              type: 'integer',
+              min: 1,
+              max: 100_000,
+              default: 256,
+              help: 'intercepted connections of one viewer address at the same time',
+            },
+          },
+        },
+        origins: {
+          type: 'list',
+          maxItems: 1000,
+          help: 'what Weir knows about single origins',
+          of: {
+            type: 'branch',
+            help: 'one origin',
+            entries: {
+              address: {
+                type: 'string',
+                form: 'IP address',
+                pattern: /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]*)$/i,
+                help: 'address of the origin, as viewers dial it',
+              },
+              port: { type: 'integer', min: 1, max: 65_535, help: 'only at this port; none: at all ports' },
+              username: {
+                type: 'string',
+                form: 'text without control characters',
+                pattern: /^[^\p{Cc}:]{1,128}$/u,
+                help: "name for Weir's own requests to this origin",
+              },
+              password: {
+                type: 'string',
+                form: 'text without control characters',
+                pattern: /^[^\p{Cc}]{0,128}$/u,
+                secret: true,
+                help: "password for Weir's own requests to this origin",
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+} as const satisfies BranchSchema;
+
+/** The parsed, checked, frozen configuration. */
+export type Config = Parsed<typeof configTree>;

@@ -1,0 +1,280 @@
+import { Alarms, type Clock, type Closeable, CloseStack, describeError, type Log, weirVersion } from '#base';
+import type { Endpoint, Hal, NicConfig, NicRole, TcpConnection, TcpListener } from '#hal';
+import { applyStages, type Config, type Stage } from './config/index.ts';
+import { Feed } from './feed/index.ts';
+import { Heartbeat } from './health/index.ts';
+import {
+  Intake,
+  type OriginCredentials,
+  PassThrough,
+  RtspConnection,
+  RtspOriginSession,
+  ServerPorts,
+} from './protocol/index.ts';
+import { openHooks, SessionMonitor } from './session/index.ts';
+import { feedStatus, nicStatus, type RelayStatus, viewerStatus } from './status/index.ts';
+
+/**
+ * The running core of the box, and the only place where its stages are wired: what comes first is opened first and
+ * closed last.
+ */
+export class Relay implements Closeable {
+  readonly alarms: Alarms;
+  readonly monitor: SessionMonitor;
+  readonly #hal: Hal;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #intake: Intake;
+  readonly #parts = new CloseStack();
+  readonly #connections = new Set<RtspConnection>();
+  #listeners: { v4: TcpListener; v6: TcpListener } | undefined;
+  #config: Config;
+  #applied: Config | undefined;
+
+  private constructor(options: { config: Config; hal: Hal; log: Log; clock: Clock }) {
+    const { config, hal, log, clock } = options;
+    this.#config = config;
+    this.#hal = hal;
+    this.#log = log;
+    this.#clock = clock;
+    this.alarms = new Alarms({ clock, log });
+    this.monitor = new SessionMonitor({
+      clock,
+      log,
+      hooks: openHooks,
+      openFeed: (feed) => Feed.open({ ...feed, datapath: hal.datapath, log, ...this.#ringSize() }),
+      openOriginSession: (origin, url) => this.#originSession(origin, url),
+      limits: () => this.#monitorLimits(),
+    });
+    const serverPorts = new ServerPorts(hal.datapath);
+    const frontParts = {
+      datapath: hal.datapath,
+      monitor: this.monitor,
+      serverPorts,
+      clock,
+      log,
+      limits: () => this.#frontLimits(),
+    };
+    this.#intake = new Intake({
+      clock,
+      log,
+      limits: () => this.#frontLimits(),
+      passThrough: new PassThrough({
+        datapath: hal.datapath,
+        clock,
+        log,
+        notLive: (origin) => this.#notLive(origin),
+      }),
+      serve: (_method, connection, unread) =>
+        this.#serveRtsp(new RtspConnection(frontParts, connection, unread)),
+    });
+  }
+
+  /** Brings the box up with `config`; when something fails, all that was done is undone and the error is thrown. */
+  static async start(options: { config: Config; hal: Hal; log: Log; clock: Clock }): Promise<Relay> {
+    const relay = new Relay(options);
+    try {
+      await relay.#open();
+    } catch (error) {
+      await relay.close();
+      throw error;
+    }
+    return relay;
+  }
+
+  async #open(): Promise<void> {
+    const { datapath, interception, nics } = this.#hal;
+    this.#parts.use(this.monitor);
+    this.#parts.defer(async () => void (await Promise.all([...this.#connections].map((one) => one.close()))));
+    this.#parts.defer(() => this.#intake.close());
+    const listen = async (address: string) => {
+      const listener = await datapath.listen({
+        local: { address, port: 0 },
+        transparent: true,
+        backlog: 1024,
+      });
+      this.#parts.use(listener);
+      listener.accepted.on((connection) => this.#accept(connection));
+      return listener;
+    };
+    this.#listeners = { v4: await listen('127.0.0.1'), v6: await listen('::1') };
+    this.#parts.use(interception);
+    interception.repaired.on(({ what }) => this.#log.warn('interception put back', { what }));
+    nics.changed.on(({ role, device, linkUp }) => this.#watchLink(role, device, linkUp));
+    await this.apply(this.#config);
+    const heartbeat = new Heartbeat({ interception, datapath, alarms: this.alarms, clock: this.#clock });
+    this.#parts.use(heartbeat);
+    await heartbeat.start();
+  }
+
+  /** Brings the running box to another configuration; returns what brings it back. */
+  async apply(next: Config): Promise<() => Promise<void>> {
+    return applyStages(
+      [this.#limitsStage, this.#nicsStage, this.#forwardingStage, this.#interceptionStage],
+      next,
+    );
+  }
+
+  get #limitsStage(): Stage {
+    return {
+      name: 'limits',
+      apply: async (next) => {
+        const before = this.#config;
+        this.#config = next;
+        return async () => {
+          this.#config = before;
+        };
+      },
+    };
+  }
+
+  get #nicsStage(): Stage {
+    return this.#halStage('nics', (config) => this.#hal.nics.apply(nicConfigs(config)));
+  }
+
+  get #forwardingStage(): Stage {
+    return this.#halStage('forwarding', (config) =>
+      this.#hal.forwarding.apply({ ...this.#devices(), masquerade: config.interfaces.wan.masquerade }),
+    );
+  }
+
+  get #interceptionStage(): Stage {
+    return this.#halStage('interception', async ({ relay }) => {
+      if (!this.#listeners) return;
+      await this.#hal.interception.apply({
+        ...this.#devices(),
+        ports: relay.rtsp.ports,
+        listenPortV4: this.#listeners.v4.local.port,
+        listenPortV6: this.#listeners.v6.local.port,
+        whenDown: relay.whenDown,
+      });
+      this.#applied = this.#config;
+    });
+  }
+
+  /** A stage of the HAL: it is brought back by applying what was there before. */
+  #halStage(name: string, apply: (config: Config) => Promise<void>): Stage {
+    return {
+      name,
+      apply: async (next) => {
+        const before = this.#applied;
+        await apply(next);
+        return async () => {
+          if (before) await apply(before);
+        };
+      },
+    };
+  }
+
+  #devices(): { wanDevice: string; accessDevice: string } {
+    const { nics } = this.#hal;
+    return { wanDevice: nics.get('wan').device, accessDevice: nics.get('access').device };
+  }
+
+  #accept(connection: TcpConnection): void {
+    this.#intake.accept(connection);
+  }
+
+  async #serveRtsp(connection: RtspConnection): Promise<void> {
+    this.#connections.add(connection);
+    await connection.closed;
+    this.#connections.delete(connection);
+  }
+
+  #notLive(origin: Endpoint): void {
+    const { bypassSeconds } = this.#config.relay;
+    if (bypassSeconds === 0 || this.monitor.hadFeed(origin)) return;
+    this.#log.info('not live, goes past the box', {
+      origin: origin.address,
+      port: origin.port,
+      bypassSeconds,
+    });
+    this.#hal.interception
+      .bypass(origin.address, origin.port, bypassSeconds)
+      .catch((error) => this.#log.warn('bypass failed', { error: describeError(error) }));
+  }
+
+  #watchLink(role: NicRole, device: string, linkUp: boolean): void {
+    if (linkUp) this.alarms.clear('nic.linkDown', role);
+    else
+      this.alarms.raise({
+        name: 'nic.linkDown',
+        subject: role,
+        severity: 'critical',
+        text: `${device} has no link`,
+      });
+  }
+
+  #originSession(origin: Endpoint, url: string): RtspOriginSession {
+    const { rtsp, openTimeoutSeconds } = this.#config.relay;
+    return new RtspOriginSession({
+      datapath: this.#hal.datapath,
+      clock: this.#clock,
+      log: this.#log,
+      origin,
+      url,
+      limits: rtsp,
+      timeoutMs: openTimeoutSeconds * 1000,
+      transport: rtsp.upstreamTransport,
+      credentials: this.#credentials(origin),
+    });
+  }
+
+  #credentials(origin: Endpoint): OriginCredentials | undefined {
+    const known = this.#config.relay.origins.find(
+      ({ address, port }) => address === origin.address && (port === undefined || port === origin.port),
+    );
+    if (known?.username === undefined || known.password === undefined) return undefined;
+    return { username: known.username, password: known.password };
+  }
+
+  #ringSize(): { ringBytes: number; ringMs: number } {
+    const { ringBytes, ringSeconds } = this.#config.relay;
+    return { ringBytes, ringMs: ringSeconds * 1000 };
+  }
+
+  #monitorLimits() {
+    const { maxFeeds, maxViewers, lingerSeconds, openTimeoutSeconds, rtsp } = this.#config.relay;
+    return {
+      maxFeeds,
+      maxViewers,
+      lingerMs: lingerSeconds * 1000,
+      patienceMs: openTimeoutSeconds * 1000,
+      sessionTimeoutMs: rtsp.sessionTimeoutSeconds * 1000,
+    };
+  }
+
+  #frontLimits() {
+    const { rtsp } = this.#config.relay;
+    return { ...rtsp, firstRequestMs: rtsp.firstRequestSeconds * 1000, idleMs: rtsp.idleSeconds * 1000 };
+  }
+
+  /** What is relayed right now. */
+  async status(): Promise<RelayStatus> {
+    const { nics, datapath } = this.#hal;
+    const roles: NicRole[] = ['wan', 'access'];
+    const mac = (address: string) => nics.macOf(address);
+    return {
+      version: weirVersion,
+      nics: await Promise.all(
+        roles.map(async (role) => nicStatus(nics.get(role), await nics.counters(role))),
+      ),
+      connections: this.#intake.openConnections,
+      engineCpuNs: String(datapath.engineCpuNs()),
+      feeds: this.monitor.feeds().flatMap((entry) => feedStatus(entry) ?? []),
+      viewers: this.monitor.viewers().map((viewer) => viewerStatus(viewer, mac(viewer.facts.viewer.address))),
+      ended: this.monitor.endedViewers().map((viewer) => viewerStatus(viewer, undefined)),
+      alarms: this.alarms.standing(),
+    };
+  }
+
+  close(): Promise<void> {
+    return this.#parts.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+const nicConfigs = ({ interfaces }: Config): Record<NicRole, NicConfig> => interfaces;

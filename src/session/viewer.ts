@@ -1,0 +1,242 @@
+import { type Clock, describeError, type Log, Signal } from '#base';
+import type { TrackStart, ViewerCounters, ViewerTrack } from '#hal';
+import {
+  type Caller,
+  done,
+  type OriginSession,
+  type Outcome,
+  type Presentation,
+  type Proof,
+  refused,
+  TerminateCause,
+  type ViewerSession,
+} from '../protocol/index.ts';
+import type { FeedEntry } from './feed-entry.ts';
+import type { SessionHooks, ViewerFacts } from './hooks.ts';
+import type { FeedViewer } from './shared-feed.ts';
+import { nextViewerState, type ViewerEvent, type ViewerState } from './viewer-state.ts';
+
+/** How long a joining viewer may wait for the first packet of a feed that has just begun. */
+const firstPacketWaitMs = 1000;
+/** How long a viewer of a running feed waits until each of its tracks has a packet to start with. */
+const nextPacketWaitMs = 15;
+
+const zeroCounters: ViewerCounters = {
+  txPackets: 0n,
+  txBytes: 0n,
+  txRtcpPackets: 0n,
+  droppedPackets: 0n,
+  overruns: 0n,
+  oversizedPackets: 0n,
+  rxRtcpPackets: 0n,
+  reportedLostPackets: 0n,
+  refusals: 0n,
+  lastRxMonoNs: 0n,
+};
+
+/** How a session ended. */
+export interface ViewerEnd {
+  readonly cause: TerminateCause;
+  readonly endedAt: number;
+  readonly endedMonoNs: bigint;
+}
+
+/** One viewer and its session with the box. */
+export class Viewer implements ViewerSession {
+  readonly facts: ViewerFacts;
+  readonly caller: Caller;
+  readonly entry: FeedEntry;
+  readonly presentation: Presentation;
+  readonly setups = new Map<number, Proof>();
+  readonly ended: Signal<{ readonly cause: TerminateCause }>;
+  progressMonoNs: (() => bigint) | undefined;
+  #state: ViewerState = 'init';
+  #transport = '';
+  #path: FeedViewer | undefined;
+  #final: ViewerCounters | undefined;
+  #end: ViewerEnd | undefined;
+  #announced: Promise<void> | undefined;
+  #ending: Promise<void> | undefined;
+  #touchedMonoNs: bigint;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #hooks: SessionHooks;
+  readonly #ownSession: () => OriginSession | undefined;
+  readonly #left: (viewer: Viewer) => Promise<void>;
+
+  constructor(options: {
+    facts: ViewerFacts;
+    caller: Caller;
+    entry: FeedEntry;
+    presentation: Presentation;
+    clock: Clock;
+    log: Log;
+    hooks: SessionHooks;
+    /** The origin session on which this viewer proved itself, while it is kept. */
+    ownSession: () => OriginSession | undefined;
+    /** Called once, when the session has ended. */
+    left: (viewer: Viewer) => Promise<void>;
+  }) {
+    this.facts = options.facts;
+    this.caller = options.caller;
+    this.entry = options.entry;
+    this.presentation = options.presentation;
+    this.#clock = options.clock;
+    this.#log = options.log.with({ sessionId: options.facts.sessionId });
+    this.#hooks = options.hooks;
+    this.#ownSession = options.ownSession;
+    this.#left = options.left;
+    this.#touchedMonoNs = options.clock.monoNs();
+    this.ended = new Signal((error) => this.#log.error('listener failed', { error: describeError(error) }));
+  }
+
+  get sessionId(): string {
+    return this.facts.sessionId;
+  }
+
+  get state(): ViewerState {
+    return this.#state;
+  }
+
+  /** `udp`, `tcp`, or both, as last played. */
+  get transport(): string {
+    return this.#transport;
+  }
+
+  get outcome(): ViewerEnd | undefined {
+    return this.#end;
+  }
+
+  touch(): void {
+    this.#touchedMonoNs = this.#clock.monoNs();
+    this.entry.drivenBy(this.caller) && this.entry.drive(this.caller);
+  }
+
+  /** The last sign of life: a request, a punch, RTCP, or progress of its TCP connection. */
+  lastAliveMonoNs(): bigint {
+    const seen = [
+      this.#touchedMonoNs,
+      this.#path?.counters().lastRxMonoNs ?? 0n,
+      this.progressMonoNs?.() ?? 0n,
+    ];
+    return seen.reduce((latest, at) => (at > latest ? at : latest));
+  }
+
+  counters(): ViewerCounters {
+    return this.#final ?? this.#path?.counters() ?? zeroCounters;
+  }
+
+  async setup(track: number, proof: Proof): Promise<Outcome<void>> {
+    if (!this.#allows('setup')) return refused({ why: 'state' });
+    const { feed } = this.entry;
+    if (feed === undefined) return refused({ why: 'ended' });
+    if (this.#mayDrive(feed.signsItself)) {
+      const outcome = await feed.setup(track, proof.authorization === undefined ? undefined : proof);
+      if (!outcome.ok) return outcome;
+    }
+    this.setups.set(track, proof);
+    return this.#enter('setup');
+  }
+
+  /** Weir can sign, or this viewer's signatures are the ones that move the upstream. */
+  #mayDrive(signsItself: boolean): boolean {
+    if (signsItself) return true;
+    this.entry.drive(this.caller);
+    return this.entry.drivenBy(this.caller);
+  }
+
+  async play(options: {
+    readonly tracks: readonly ViewerTrack[];
+    readonly range: string | undefined;
+    readonly proof: Proof;
+  }): Promise<Outcome<readonly TrackStart[]>> {
+    if (!this.#allows('play')) return refused({ why: 'state' });
+    if (this.#state === 'playing') return done([]);
+    const { feed } = this.entry;
+    if (feed === undefined) return refused({ why: 'ended' });
+    const first = !feed.playing;
+    const started = await this.entry.start(this, options, this.#ownSession);
+    if (!started.ok) return started;
+    if (this.#ending) return refused({ why: 'ended' });
+    if (this.entry.owner !== undefined && this.#path !== undefined) {
+      // A source of its own: PLAY after PAUSE moves the origin, too.
+      const outcome = await feed.play(options.range, options.proof);
+      if (!outcome.ok) return outcome;
+    }
+    const starts = await this.#takeIn(options.tracks, first ? firstPacketWaitMs : nextPacketWaitMs);
+    if (this.#ending) return refused({ why: 'ended' });
+    const entered = this.#enter('play');
+    return entered.ok ? done(starts) : entered;
+  }
+
+  async #takeIn(tracks: readonly ViewerTrack[], waitMs: number): Promise<readonly TrackStart[]> {
+    if (this.#path !== undefined) return this.#path.seekToStart(waitMs);
+    const { feed } = this.entry;
+    if (feed === undefined) return [];
+    const path = await feed.addViewer(tracks, waitMs);
+    this.#path = path;
+    this.#transport = [...new Set(tracks.map(({ transport }) => (transport === 'udp' ? 'udp' : 'tcp')))].join(
+      '+',
+    );
+    path.refused.on(() => void this.end(TerminateCause.portError));
+    if (this.#ending) await path.close();
+    return path.starts;
+  }
+
+  async begin(): Promise<void> {
+    this.#announced ??= this.#hooks.sessionStart.started(this.facts);
+    try {
+      await this.#announced;
+    } catch (error) {
+      this.#log.error('session could not be recorded', { error: describeError(error) });
+      return this.end(TerminateCause.nasError);
+    }
+    if (this.#state === 'playing') await this.#path?.play();
+  }
+
+  async pause(proof: Proof): Promise<Outcome<void>> {
+    if (!this.#allows('pause')) return refused({ why: 'state' });
+    if (this.entry.owner !== undefined && this.#state === 'playing') {
+      const outcome = await this.entry.feed?.pause(proof);
+      if (outcome !== undefined && !outcome.ok) return outcome;
+    }
+    await this.#path?.pause();
+    return this.#enter('pause');
+  }
+
+  end(cause: TerminateCause): Promise<void> {
+    this.#ending ??= this.#shutdown(cause);
+    return this.#ending;
+  }
+
+  async #shutdown(cause: TerminateCause): Promise<void> {
+    this.#state = 'closed';
+    const viewerLeft = cause === TerminateCause.userRequest || cause === TerminateCause.lostCarrier;
+    const path = this.#path;
+    if (path !== undefined) {
+      await path.close({ bye: !viewerLeft });
+      this.#final = path.counters();
+    }
+    this.#end = { cause, endedAt: this.#clock.nowMs(), endedMonoNs: this.#clock.monoNs() };
+    this.#log.info('viewer ended', {
+      cause,
+      viewer: this.facts.viewer.address,
+      url: this.facts.url,
+      txBytes: this.counters().txBytes,
+      txPackets: this.counters().txPackets,
+    });
+    this.ended.emit({ cause });
+    await this.#left(this);
+  }
+
+  #allows(event: ViewerEvent): boolean {
+    return nextViewerState(this.#state, event) !== undefined;
+  }
+
+  #enter(event: ViewerEvent): Outcome<void> {
+    const next = nextViewerState(this.#state, event);
+    if (next === undefined) return refused({ why: this.#ending ? 'ended' : 'state' });
+    this.#state = next;
+    return done(undefined);
+  }
+}
