@@ -11,12 +11,14 @@ const root = join(import.meta.dirname, '..');
 
 /**
  * First process in the namespaces; a shell, because it also buries orphans. `/run` becomes private for
- * `ip netns add`; `/sys` is mounted again to show the NICs of the new network namespace.
+ * `ip netns add`; `/sys` is mounted again to show the NICs of the new network namespace. The variable tells
+ * `createWorld` that it may build here.
  */
 const inside = `
 ip link set lo up &&
 mount -t tmpfs -o mode=755 tmpfs /run && mkdir /run/netns || exit 1
 mount -t sysfs sysfs /sys 2>/dev/null
+export WEIR_SANDBOX="$(readlink /proc/self/ns/pid)"
 "$@"
 exit $?`;
 

@@ -47,6 +47,7 @@ async function inside(task: string | undefined, words: readonly string[]): Promi
 
 const [task, ...words] = process.argv.slice(2);
 try {
+  if (task === 'build-outside') await createWorld();
   const sandbox = await enterSandbox();
   if (sandbox.inside) await inside(task, words);
   else process.exitCode = sandbox.exitCode;

@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { createWorld, insideSandbox } from '../../src/demo/world/index.ts';
 
 const program = fileURLToPath(new URL('sandbox-program.ts', import.meta.url));
 /** Outside of the sandbox that the tests themselves may run in. */
@@ -186,8 +185,9 @@ describe('the sandbox', function () {
     }
   });
 
-  it('refuses to build a world outside', async function () {
-    if (insideSandbox()) this.skip(); // `npm test` runs everything inside
-    await assert.rejects(createWorld(), { code: 'USAGE' });
+  it('is the only place where a world can be built', () => {
+    const { status, stderr } = run([], ['build-outside']);
+    assert.equal(status, 2);
+    assert.match(stderr, /^USAGE: a world is built inside a sandbox only -> call enterSandbox first\n$/);
   });
 });
