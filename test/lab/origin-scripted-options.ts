@@ -1,0 +1,60 @@
+/** How a scripted origin behaves. Sent as JSON to its process. */
+export interface ScriptedOriginOptions {
+  readonly port: number;
+  readonly path: string;
+  /** What its SDP gives the presentation as a title, to tell two origins apart. */
+  readonly title: string;
+  readonly ssrc: number;
+  readonly transports: readonly ('udp' | 'tcp')[];
+  /** Digest: asked for at EVERY request, the nonce is good on its own connection only. */
+  readonly digestUsers: Readonly<Record<string, string>>;
+  /** Answers a method with this status, or never. */
+  readonly refusals: Readonly<Record<string, number | 'silent'>>;
+  /** Names its ports in the answer to SETUP. */
+  readonly serverPorts: boolean;
+  /** `a=range` of its SDP: `npt=now-` is live, one with an end is not. */
+  readonly range: string;
+  /** Sends this many packets before the answer to PLAY. */
+  readonly packetsBeforePlayAnswer: number;
+  readonly packetsPerSecond: number;
+  readonly payloadBytes: number;
+  /** Every so many packets a decoder can start. */
+  readonly packetsPerStart: number;
+  readonly sessionTimeoutSeconds: number;
+  /** The methods its `Public` names. */
+  readonly methods: readonly string[];
+}
+
+export const scriptedOriginDefaults: Omit<ScriptedOriginOptions, 'port'> = {
+  path: '/live',
+  title: 'scripted',
+  ssrc: 0x57454952,
+  transports: ['udp', 'tcp'],
+  digestUsers: {},
+  refusals: {},
+  serverPorts: true,
+  range: 'npt=now-',
+  packetsBeforePlayAnswer: 0,
+  packetsPerSecond: 100,
+  payloadBytes: 1000,
+  packetsPerStart: 50,
+  sessionTimeoutSeconds: 60,
+  methods: ['OPTIONS', 'DESCRIBE', 'SETUP', 'PLAY', 'PAUSE', 'GET_PARAMETER', 'SET_PARAMETER', 'TEARDOWN'],
+};
+
+/** What a scripted origin tells, one JSON object a line. */
+export type ScriptedOriginEvent =
+  | { readonly event: 'listening' }
+  | { readonly event: 'connected' | 'closed'; readonly connection: number; readonly peer: string }
+  | {
+      readonly event: 'request';
+      readonly connection: number;
+      readonly method: string;
+      readonly uri: string;
+      /** The status it answered; 0 when it kept silent. */
+      readonly status: number;
+      readonly session: string;
+      /** Whose signature it was; '' without one. */
+      readonly user: string;
+      readonly body: string;
+    };

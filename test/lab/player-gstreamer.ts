@@ -1,0 +1,16 @@
+import type { PlayerKind } from './player.ts';
+
+/** GStreamer's rtspsrc with both streams decoded; `identity` tells of every picture. */
+export const gstreamer: PlayerKind = {
+  name: 'gstreamer',
+  commandLine: (url, transport) => [
+    'gst-launch-1.0',
+    ...['-v', 'rtspsrc', `location=${url}`, `protocols=${transport}`, 'latency=100', 'name=source'],
+    ...['source.', '!', 'application/x-rtp,media=video', '!', 'rtph264depay', '!', 'avdec_h264', '!'],
+    ...['identity', 'name=pictures', 'silent=false', '!', 'fakesink', 'sync=false'],
+    ...['source.', '!', 'application/x-rtp,media=audio', '!', 'rtpopusdepay', '!', 'opusdec', '!'],
+    ...['fakesink', 'sync=false'],
+  ],
+  pictureOf: (line) => (/GstIdentity:pictures: last-message = chain /.test(line) ? '' : undefined),
+  quit: (program) => program.signal('SIGINT'),
+};

@@ -1,0 +1,62 @@
+/** What scripted viewers do. Sent as JSON to their process. */
+export interface ScriptedViewersOptions {
+  readonly url: string;
+  /** Where they connect; the URL's own host unless given. */
+  readonly dial: { readonly address: string; readonly port: number };
+  readonly transport: 'udp' | 'tcp';
+  /** One viewer per entry, each from this address of the host. */
+  readonly sources: readonly string[];
+  /** The same RTP port for every viewer, as behind a NAT or on equal machines; any free one with 0. */
+  readonly clientPort: number;
+  /** The name and password of each viewer, or none. */
+  readonly credentials: { readonly user: string; readonly password: string } | undefined;
+  /** Sends an empty RTP packet to the server's port before PLAY, as players do. */
+  readonly punch: boolean;
+}
+
+export const scriptedViewersDefaults = {
+  transport: 'udp',
+  clientPort: 0,
+  credentials: undefined,
+  punch: true,
+} as const satisfies Partial<ScriptedViewersOptions>;
+
+/** What one viewer has received. */
+export interface ViewerCounts {
+  readonly rtpPackets: number;
+  /** RTP header and payload. */
+  readonly rtpBytes: number;
+  readonly rtcpPackets: number;
+  readonly byes: number;
+  /** Sequence numbers that never came, between the first and the last packet. */
+  readonly lost: number;
+  readonly ssrcs: readonly number[];
+  /** Where media came from: address and port. */
+  readonly mediaFrom: readonly string[];
+  /** From sending PLAY to the first packet; -1 before. */
+  readonly joinMs: number;
+}
+
+/** What scripted viewers tell, one JSON object a line. `viewer` is the index of its source. */
+export type ScriptedViewersEvent =
+  | {
+      readonly event: 'answer';
+      readonly viewer: number;
+      readonly method: string;
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+    }
+  | { readonly event: 'media'; readonly viewer: number }
+  | { readonly event: 'bye'; readonly viewer: number }
+  /** The answers are over: it plays, or was refused with this status. */
+  | { readonly event: 'settled'; readonly viewer: number; readonly status: number }
+  | { readonly event: 'counts'; readonly counts: readonly ViewerCounts[] }
+  | { readonly event: 'ended'; readonly viewer: number; readonly how: 'teardown' | 'closed' | 'reset' };
+
+/** What their process does on a line of its standard input; `viewers` all when absent. */
+export interface ScriptedViewersCommand {
+  readonly command: 'teardown' | 'count' | 'close-udp' | 'request';
+  readonly viewers?: readonly number[];
+  /** With `request`: sent as it is, with CSeq and Session added. */
+  readonly method?: string;
+}

@@ -1,0 +1,115 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { ExitStatus, World } from '../../src/demo/world/index.ts';
+import { Program } from './program.ts';
+
+export interface ShownFeed {
+  readonly url: string;
+  readonly origin: string;
+  readonly state: string;
+  readonly viewers: number;
+}
+
+export interface ShownViewer {
+  readonly sessionId: string;
+  readonly url: string;
+  readonly viewer: string;
+  readonly transport: 'udp' | 'tcp';
+  readonly state: string;
+  readonly txPackets: string;
+  readonly txBytes: string;
+}
+
+export interface ShownEnd extends ShownViewer {
+  readonly terminateCause: string;
+}
+
+export interface ShownRelay {
+  readonly feeds: readonly ShownFeed[];
+  readonly viewers: readonly ShownViewer[];
+  readonly ended: readonly ShownEnd[];
+}
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+/** Ports of origins that Weir intercepts in the lab. */
+export const interceptedPorts = [554, 8554] as const;
+
+/** The appliance's daemon on the box of a world. */
+export class Weir implements AsyncDisposable {
+  readonly program: Program;
+  readonly #folder: string;
+
+  private constructor(program: Program, folder: string) {
+    this.program = program;
+    this.#folder = folder;
+  }
+
+  /** Starts it with the smallest configuration and whatever `relay` adds; waits until it relays. */
+  static async start(world: World, relay: Readonly<Record<string, unknown>> = {}): Promise<Weir> {
+    const folder = await mkdtemp(join(tmpdir(), 'weir-lab-'));
+    const config = {
+      interfaces: { wan: { device: world.wan.device }, access: { device: world.access.device } },
+      relay: { rtsp: { ports: interceptedPorts }, ...relay },
+    };
+    const file = join(folder, 'config.json');
+    await writeFile(file, JSON.stringify(config));
+    let ready = false;
+    const onLine = (line: string) => {
+      ready ||= /"event":"ready"/.test(line);
+    };
+    const argv = [process.execPath, main, 'run', '--config', file, '--data', folder] as const;
+    const program = await Program.start(world.box, [...argv], { onLine });
+    await program.until(() => ready, 15_000, 'ready');
+    return new Weir(program, folder);
+  }
+
+  /** Asks over its control socket. */
+  show(): Promise<ShownRelay> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(join(this.#folder, 'control.sock'));
+      socket.setTimeout(5_000, () => socket.destroy(new Error('no answer on the control socket')));
+      socket.on('error', reject);
+      createInterface({ input: socket }).once('line', (line) => {
+        socket.destroy();
+        resolve(JSON.parse(line));
+      });
+      socket.write('{"command":"show relay"}\n');
+    });
+  }
+
+  /** Asks until what it shows is as wanted. There is no event to wait for on that socket. */
+  async shows(wanted: (relay: ShownRelay) => boolean, withinMs: number, what: string): Promise<ShownRelay> {
+    for (const until = Date.now() + withinMs; ; ) {
+      const relay = await this.show();
+      if (wanted(relay)) return relay;
+      if (Date.now() > until) throw new Error(`${what}: not within ${withinMs} ms: ${JSON.stringify(relay)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** The clean end. */
+  async terminate(): Promise<ExitStatus> {
+    this.program.signal('SIGTERM');
+    return await this.program.ended(10_000);
+  }
+
+  /** Ends it cleanly when it still runs (so that the next one finds the box clean), else only forgets it. */
+  async close(): Promise<void> {
+    try {
+      this.program.signal('SIGCONT');
+      if (!this.program.exit) await this.terminate();
+    } finally {
+      await this.program.close();
+      await rm(this.#folder, { recursive: true, force: true });
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
