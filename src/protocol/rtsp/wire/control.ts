@@ -5,7 +5,7 @@
  * | base              | `h/live`          | `h/live/`         | `h/live?a=b`          | `h/live/`, `/stream=0` |
  * | ----------------- | ----------------- | ----------------- | --------------------- | ---------------------- |
  * | ffmpeg, mpv       | `h/live/stream=0` | `h/live/stream=0` | `h/live?a=b/stream=0` | `h/live//stream=0`     |
- * | live555, VLC      | `h/live/stream=0` | `h/live/stream=0` | `h/live?a=b/stream=0` | `h/live/stream=0`      |
+ * | live555, VLC      | `h/live/stream=0` | `h/live/stream=0` | `h/live?a=b/stream=0` | `h/live//stream=0`     |
  * | GStreamer first   | `h/stream=0`      | `h/live/stream=0` | `h/stream=0`          | `h/stream=0`           |
  * | GStreamer refused | `h/live/stream=0` | `h/live/stream=0` | `h/live?a=b/stream=0` | `h/live//stream=0`     |
  * | others            |                   |                   | `h/live/stream=0?a=b` |                        |
@@ -63,8 +63,8 @@ export function trackOfUrl(
 function controlForms(base: string, control: string | undefined): string[] {
   const own = resolveControl(base, control);
   if (!control || isAbsolute(control)) return [own];
-  const forms = [own, `${base}${base.endsWith('/') ? '' : '/'}${control}`];
-  if (control === '*') return forms;
+  if (control === '*') return [own, `${base}/*`];
+  const forms = [own];
   const resolved = URL.parse(control, base)?.href;
   if (resolved !== undefined) forms.push(resolved);
   const question = base.indexOf('?');
@@ -72,12 +72,12 @@ function controlForms(base: string, control: string | undefined): string[] {
   return forms;
 }
 
-/** Path and query as one text to compare, where the slash at the end means nothing, and who serves it. */
+/** Path and query as one text to compare, where slashes too many or at the end mean nothing, and who serves it. */
 function comparable(uri: string): { path: string; authority: string } | undefined {
   try {
     const { host, port, path, query } = parseRtspUrl(uri);
     const tail = query === undefined ? '' : `?${query.replace(/\/$/, '')}`;
-    return { path: normalizePath(path) + tail, authority: `${host} ${port}` };
+    return { path: normalizePath(path.replace(/\/{2,}/g, '/')) + tail, authority: `${host} ${port}` };
   } catch {
     return undefined;
   }

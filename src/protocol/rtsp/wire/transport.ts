@@ -10,7 +10,7 @@ export interface TransportSpec {
   readonly lower: 'UDP' | 'TCP';
   /**
    * Multicast when nothing is said (the RFC's default), but players and servers that leave it out and give
-   * `client_port`, `server_port` or `interleaved` mean unicast.
+   * `client_port`, `server_port` or `interleaved`, or ask for TCP, mean unicast.
    */
   readonly cast: 'unicast' | 'multicast';
   readonly interleaved?: NumberPair;
@@ -135,7 +135,8 @@ function parseTransport(alternative: string): TransportSpec | 'bad' | 'unsupport
     if (known === false) return 'bad';
     if (known === 'unknown') draft.unknown.push(parameter);
   }
-  const pointToPoint = ['client_port', 'server_port', 'interleaved'].some((key) => seen.has(key));
+  const pointToPoint =
+    draft.lower === 'TCP' || ['client_port', 'server_port', 'interleaved'].some((key) => seen.has(key));
   draft.cast = cast ?? (pointToPoint ? 'unicast' : 'multicast');
   return draft;
 }
@@ -162,13 +163,20 @@ function parsePair(value: string, max: number): NumberPair | undefined {
 
 const hex8 = (value: number): string => value.toString(16).toUpperCase().padStart(8, '0');
 
-/** One alternative as text. UDP is left to the default, as servers write it. */
+/** The transport's name; UDP is left to the default, as servers write it, where that reads back the same. */
+function formatName({ profile, lower }: TransportSpec): string {
+  const short = parseName(profile);
+  const isSame = typeof short === 'object' && short.profile === profile && short.lower === lower;
+  return isSame ? profile : `${profile}/${lower}`;
+}
+
+/** One alternative as text. */
 export function formatTransport(spec: TransportSpec): string {
   const word = (name: string, value: number | string | undefined) =>
     value === undefined ? [] : [value === '' ? name : `${name}=${value}`];
   const range = (name: string, value: NumberPair | undefined) => word(name, value?.join('-'));
   return [
-    spec.lower === 'TCP' ? `${spec.profile}/TCP` : spec.profile,
+    formatName(spec),
     spec.cast,
     ...word('destination', spec.destination),
     ...word('source', spec.source),
