@@ -35,6 +35,8 @@ export interface ViewerCounts {
   readonly mediaFrom: readonly string[];
   /** From sending PLAY to the first packet; -1 before. */
   readonly joinMs: number;
+  /** The first packet: its sequence number, RTP time, and whether a decoder can start there (RFC 6184 s.5.4). */
+  readonly first: { readonly seq: number; readonly rtpTime: number; readonly key: boolean } | undefined;
 }
 
 /** What scripted viewers tell, one JSON object a line. `viewer` is the index of its source. */

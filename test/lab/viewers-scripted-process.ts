@@ -29,6 +29,7 @@ class Receiver {
   #rtcpPackets = 0;
   #byes = 0;
   #joinMs = -1;
+  #first: ViewerCounts['first'];
 
   constructor(viewer: number) {
     this.#viewer = viewer;
@@ -37,6 +38,8 @@ class Receiver {
   rtp(packet: Buffer, from: string): void {
     if (this.#rtpPackets === 0) {
       this.#joinMs = performance.now() - this.playSentMs;
+      const key = (packet.readUInt8(12) & 0x1f) === 5;
+      this.#first = { seq: packet.readUInt16BE(2), rtpTime: packet.readUInt32BE(4), key };
       tell({ event: 'media', viewer: this.#viewer });
     }
     this.#rtpPackets += 1;
@@ -74,6 +77,7 @@ class Receiver {
       ssrcs: [...this.#seqs.keys()],
       mediaFrom: [...this.#from],
       joinMs: this.#joinMs,
+      first: this.#first,
     };
   }
 }
