@@ -92,7 +92,7 @@ function faultOf(schema: LeafSchema, value: unknown): string | undefined {
     case 'string':
       return typeof value === 'string' && schema.pattern.test(value)
         ? undefined
-        : `${shown} must be a ${schema.form}`;
+        : `${shown} must be: ${schema.form}`;
     case 'boolean':
       return typeof value === 'boolean' ? undefined : `${shown} must be true or false`;
     case 'enum':

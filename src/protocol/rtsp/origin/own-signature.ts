@@ -1,11 +1,9 @@
-import { authorize, parseChallenges } from '../wire/index.ts';
+import { authorize, type Challenge, parseChallenges, strongestChallenge } from '../wire/index.ts';
 
 export interface OriginCredentials {
   readonly username: string;
   readonly password: string;
 }
-
-type Challenge = ReturnType<typeof parseChallenges>[number];
 
 /** Signs Weir's own requests with the operator's credentials, by the origin's last challenge (RFC 7616, RFC 7617). */
 export class OwnSignature {
@@ -22,12 +20,9 @@ export class OwnSignature {
     return this.#credentials !== undefined;
   }
 
-  /** The origin asked: Digest is preferred to Basic. */
+  /** The origin asked: its strongest challenge is answered from now on. */
   challenge(values: readonly string[]): void {
-    const challenges = parseChallenges(values);
-    this.#challenge =
-      challenges.find(({ scheme }) => scheme === 'digest') ??
-      challenges.find(({ scheme }) => scheme === 'basic');
+    this.#challenge = strongestChallenge(parseChallenges(values));
     this.#nonceCount = 0;
   }
 

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isWeirError } from '#base';
+import {
+  applyStages,
+  configTree,
+  loadConfig,
+  parseConfig,
+  type Schema,
+  type Stage,
+} from '../../../src/config/index.ts';
+
+const smallest = {
+  interfaces: { wan: { device: 'wan0' }, access: { device: 'lan0' } },
+  relay: { rtsp: { ports: [554, 8554] } },
+};
+
+/** A deep copy of the smallest configuration with one value set. */
+function having(path: string, value: unknown): unknown {
+  const copy = structuredClone(smallest) as Record<string, unknown>;
+  const names = path.split('.');
+  let at = copy;
+  for (const name of names.slice(0, -1)) {
+    at[name] ??= {};
+    at = at[name] as Record<string, unknown>;
+  }
+  at[names.at(-1) ?? ''] = value;
+  return copy;
+}
+
+describe('configuration', () => {
+  it('fills everything but the two NICs with defaults', () => {
+    const config = parseConfig({ interfaces: smallest.interfaces });
+    assert.deepEqual(config.relay.rtsp.ports, [554, 8554]);
+    assert.equal(config.relay.whenDown, 'open');
+    assert.equal(config.interfaces.wan.masquerade, false);
+    assert.deepEqual(config.interfaces.access.addresses, []);
+    assert.equal(config.system.logLevel, 'info');
+  });
+
+  it('is frozen', () => {
+    const config = parseConfig(smallest);
+    assert.ok(Object.isFrozen(config) && Object.isFrozen(config.relay.rtsp.ports));
+  });
+
+  const bad: readonly [path: string, value: unknown, words: RegExp][] = [
+    ['relay.rtsp.ports', [0], /relay\.rtsp\.ports\[0\]: 0 must be a whole number from 1 to 65535/],
+    ['relay.rtsp.ports', [], /relay\.rtsp\.ports: needs at least one port/],
+    ['relay.rtsp.ports', [554, 554], /names a port twice/],
+    ['relay.rtsp.ports', 554, /relay\.rtsp\.ports: must be a list/],
+    ['relay.rtsp.port', 554, /relay\.rtsp\.port: is not known here; known are ports,/],
+    ['relay.whenDown', 'ajar', /must be one of open, closed/],
+    ['relay.ringSeconds', '8', /relay\.ringSeconds: "8" must be a whole number from 1 to 60 \(seconds\)/],
+    ['relay', [], /relay: must be an object/],
+    ['interfaces.wan', {}, /interfaces\.wan: needs device, mac or path/],
+    ['interfaces.access', { device: 'wan0' }, /"wan0" is the wan NIC already/],
+    [
+      'interfaces.wan.addresses',
+      ['203.0.113.300/24'],
+      /addresses\[0\]: "203\.0\.113\.300\/24" is no IP address/,
+    ],
+    ['interfaces.wan.addresses', ['203.0.113.3'], /must be: IP address with prefix length/],
+    ['interfaces.wan.mtu', 100, /must be a whole number from 1280 to 9216 \(bytes\)/],
+    ['interfaces.wan.masquerade', 1, /1 must be true or false/],
+    ['relay.origins', [{ address: '203.0.113.10', username: 'u' }], /username and password go together/],
+    [
+      'relay.origins',
+      [{ username: 'u', password: 'p' }],
+      /relay\.origins\[0\]\.address: must be an IP address/,
+    ],
+    ['system.name', 'no spaces', /must be: host name/],
+  ];
+  for (const [path, value, words] of bad) {
+    it(`refuses ${path} = ${JSON.stringify(value)}`, () => {
+      assert.throws(
+        () => parseConfig(having(path, value)),
+        (error) => isWeirError(error, 'CONFIG_BAD_VALUE') && words.test(error.describe()),
+      );
+    });
+  }
+
+  it('names every fault at once', () => {
+    const value = { ...smallest, system: { name: '-' }, relay: { whenDown: 1 } };
+    assert.throws(() => parseConfig(value), /system\.name.*relay\.whenDown/);
+  });
+
+  it('never repeats a secret in an error', () => {
+    const origins = [{ address: '203.0.113.10', username: 'u', password: 'hush\u0007' }];
+    assert.throws(
+      () => parseConfig(having('relay.origins', origins)),
+      (error) =>
+        isWeirError(error) && !error.describe().includes('hush') && /password/.test(error.describe()),
+    );
+  });
+
+  it('has one line of help for every value, and a default within its own range', () => {
+    const walk = (schema: Schema, path: string): void => {
+      assert.match(schema.help, /^[^\n]{3,120}$/, path);
+      if (schema.type === 'branch') {
+        for (const [name, entry] of Object.entries(schema.entries)) walk(entry, `${path}.${name}`);
+      }
+      if (schema.type === 'list') walk(schema.of, `${path}[]`);
+      if (schema.type === 'integer') {
+        assert.ok(schema.min <= schema.max, path);
+        if (schema.default !== undefined) {
+          assert.ok(schema.default >= schema.min && schema.default <= schema.max, path);
+        }
+      }
+    };
+    walk(configTree, '');
+  });
+});
+
+describe('configuration file', () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'weir-config-'));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it('says which file is missing and what to do', async () => {
+    await assert.rejects(loadConfig(join(folder, 'none.json')), /none\.json: ENOENT/);
+  });
+
+  it('says where a file is no JSON', async () => {
+    const file = join(folder, 'torn.json');
+    await writeFile(file, '{ "interfaces": ');
+    await assert.rejects(loadConfig(file), (error) => isWeirError(error, 'CONFIG_UNREADABLE'));
+  });
+});
+
+describe('stages', () => {
+  it('are applied in order, and undone in reverse when one fails', async () => {
+    const calls: string[] = [];
+    const stage = (name: string, fails = false): Stage => ({
+      name,
+      apply: async () => {
+        calls.push(name);
+        if (fails) throw new Error(name);
+        return async () => void calls.push(`undo ${name}`);
+      },
+    });
+    const config = parseConfig(smallest);
+    await assert.rejects(applyStages([stage('a'), stage('b'), stage('c', true)], config), /c/);
+    assert.deepEqual(calls, ['a', 'b', 'c', 'undo b', 'undo a']);
+    const undo = await applyStages([stage('d')], config);
+    await undo();
+    assert.deepEqual(calls.slice(5), ['d', 'undo d']);
+  });
+});

@@ -1,0 +1,293 @@
+/** An origin and a datapath whose every answer a test decides, and a clock that it turns. */
+import { type Clock, Signal, silentLog } from '#base';
+import type { Endpoint, ViewerCounters, ViewerTrack } from '#hal';
+import { Feed } from '../../../src/feed/index.ts';
+import {
+  type Caller,
+  done,
+  type OriginSession,
+  type Outcome,
+  type Presentation,
+  type Proof,
+  refused,
+  type Target,
+} from '../../../src/protocol/index.ts';
+import {
+  type MonitorLimits,
+  openHooks,
+  type SessionHooks,
+  SessionMonitor,
+} from '../../../src/session/index.ts';
+
+export class HandClock implements Clock {
+  #nowNs = 1_000_000_000n;
+  readonly #due = new Set<{ atNs: bigint; periodNs: bigint | undefined; run: () => void }>();
+
+  nowMs = (): number => Number(this.#nowNs / 1_000_000n);
+  monoNs = (): bigint => this.#nowNs;
+
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.after(delayMs, resolve);
+      signal?.addEventListener('abort', () => {
+        timer[Symbol.dispose]();
+        reject(signal.reason);
+      });
+    });
+  }
+
+  after(delayMs: number, run: () => void): Disposable {
+    return this.#add(delayMs, undefined, run);
+  }
+
+  every(periodMs: number, run: () => void): Disposable {
+    return this.#add(periodMs, BigInt(Math.round(periodMs * 1e6)), run);
+  }
+
+  #add(delayMs: number, periodNs: bigint | undefined, run: () => void): Disposable {
+    const item = { atNs: this.#nowNs + BigInt(Math.round(delayMs * 1e6)), periodNs, run };
+    this.#due.add(item);
+    return { [Symbol.dispose]: () => this.#due.delete(item) };
+  }
+
+  /** Lets `ms` pass in steps, with everything that follows from each step done before the next. */
+  async pass(ms: number, stepMs = 250): Promise<void> {
+    for (let left = ms; left > 0; left -= stepMs) {
+      this.#nowNs += BigInt(Math.min(left, stepMs)) * 1_000_000n;
+      for (const item of [...this.#due]) {
+        if (item.atNs > this.#nowNs) continue;
+        if (item.periodNs === undefined) this.#due.delete(item);
+        else item.atNs += item.periodNs;
+        item.run();
+      }
+      await settled();
+    }
+  }
+}
+
+/** Resolves after everything that is ready to run has run. */
+export const settled = async (): Promise<void> => {
+  for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+export const origin: Endpoint = { address: '203.0.113.10', port: 554 };
+export const target: Target = { key: 'rtsp://203.0.113.10/live', url: 'rtsp://203.0.113.10/live' };
+
+export const caller = (number: number, dialled: Endpoint = origin): Caller => ({
+  protocol: 'rtsp',
+  viewer: { address: `198.18.0.${number % 250}`, port: 10_000 + number },
+  origin: dialled,
+});
+
+export const proof = (authorization?: string): Proof => ({ uri: target.url, authorization });
+
+export const presentation = (live = true): Presentation => ({
+  description: Buffer.from('v=0\r\n'),
+  contentType: 'application/sdp',
+  headers: [],
+  documentUrl: target.url,
+  aggregateUrl: target.url,
+  live,
+  tracks: [
+    {
+      index: 0,
+      control: 'a',
+      controlUrl: `${target.url}/a`,
+      codec: 'h264',
+      clockRateHz: 90_000,
+      video: true,
+    },
+    {
+      index: 1,
+      control: 'b',
+      controlUrl: `${target.url}/b`,
+      codec: 'none',
+      clockRateHz: 48_000,
+      video: false,
+    },
+  ],
+});
+
+export const originSays = (status: number): Outcome<never> =>
+  refused({ why: 'origin', answer: { status, phrase: 'scripted', headers: [], body: new Uint8Array() } });
+
+/** One scripted session with the origin; everything that reached it is kept. */
+export class ScriptedOriginSession implements OriginSession {
+  challenged = false;
+  signsItself = true;
+  readonly ended = new Signal<{ text: string }>((error) => {
+    throw error;
+  });
+  readonly requests: string[] = [];
+  closed = false;
+  readonly #script: OriginScript;
+
+  constructor(script: OriginScript) {
+    this.#script = script;
+  }
+
+  async describe(given: Proof): Promise<Outcome<Presentation>> {
+    this.requests.push(`DESCRIBE ${given.authorization ?? '-'}`);
+    const outcome = await this.#script.describe(given);
+    if (!outcome.ok && outcome.refusal.why === 'origin' && outcome.refusal.answer.status === 401) {
+      this.challenged = true;
+      this.signsItself = false;
+    }
+    return outcome;
+  }
+
+  async setup(track: number, given: Proof | undefined) {
+    this.requests.push(`SETUP ${track} ${given?.authorization ?? '-'}`);
+    const outcome = await this.#script.setup(given);
+    const source = { address: origin.address, port: 6000 };
+    return outcome.ok
+      ? done({ track, transport: 'udp' as const, pair: {} as never, rtpSource: source, rtcpSource: source })
+      : outcome;
+  }
+
+  async play(_range: string | undefined, given: Proof | undefined): Promise<Outcome<void>> {
+    this.requests.push(`PLAY ${given?.authorization ?? '-'}`);
+    return this.#script.play(given);
+  }
+
+  async pause(): Promise<Outcome<void>> {
+    this.requests.push('PAUSE');
+    return done(undefined);
+  }
+
+  async notify(): Promise<number> {
+    this.requests.push('SET_PARAMETER');
+    return 200;
+  }
+
+  async close(): Promise<void> {
+    if (!this.closed) this.requests.push('close');
+    this.closed = true;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+export interface OriginScript {
+  describe: (given: Proof) => Promise<Outcome<Presentation>>;
+  setup: (given: Proof | undefined) => Promise<Outcome<void>>;
+  play: (given: Proof | undefined) => Promise<Outcome<void>>;
+}
+
+export const zero: ViewerCounters = {
+  txPackets: 0n,
+  txBytes: 0n,
+  txRtcpPackets: 0n,
+  droppedPackets: 0n,
+  overruns: 0n,
+  oversizedPackets: 0n,
+  rxRtcpPackets: 0n,
+  reportedLostPackets: 0n,
+  refusals: 0n,
+  lastRxMonoNs: 0n,
+};
+
+/** A viewer's place in the scripted datapath; a test sets what it counts and what it says. */
+export class ScriptedPath {
+  readonly starts = [{ track: 0, seq: 7, rtpTime: 70 }];
+  readonly refused = new Signal<{ refusals: number }>((error) => {
+    throw error;
+  });
+  readonly calls: string[] = [];
+  lastRxMonoNs = 0n;
+
+  async play(): Promise<void> {
+    this.calls.push('play');
+  }
+  async pause(): Promise<void> {
+    this.calls.push('pause');
+  }
+  async seekToStart() {
+    this.calls.push('seek');
+    return this.starts;
+  }
+  counters(): ViewerCounters {
+    return { ...zero, lastRxMonoNs: this.lastRxMonoNs };
+  }
+  async close(options: { bye?: boolean } = {}): Promise<void> {
+    this.calls.push(options.bye ? 'close with BYE' : 'close');
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** A monitor on a scripted world. */
+export class Stage {
+  readonly clock = new HandClock();
+  readonly sessions: ScriptedOriginSession[] = [];
+  readonly paths: ScriptedPath[] = [];
+  readonly script: OriginScript = {
+    describe: async () => done(presentation()),
+    setup: async () => done(undefined),
+    play: async () => done(undefined),
+  };
+  limits: MonitorLimits = {
+    maxFeeds: 10,
+    maxViewers: 5000,
+    lingerMs: 0,
+    patienceMs: 10_000,
+    sessionTimeoutMs: 60_000,
+  };
+  readonly monitor: SessionMonitor;
+
+  constructor(hooks: Partial<SessionHooks> = {}) {
+    this.monitor = new SessionMonitor({
+      clock: this.clock,
+      log: silentLog,
+      hooks: { ...openHooks, ...hooks },
+      limits: () => this.limits,
+      openOriginSession: () => {
+        const session = new ScriptedOriginSession(this.script);
+        this.sessions.push(session);
+        return session;
+      },
+      openFeed: (options) =>
+        Feed.open({ ...options, log: silentLog, ringBytes: 1, ringMs: 1, datapath: this.#datapath as never }),
+    });
+  }
+
+  readonly #datapath = {
+    createFeed: async () => ({
+      receive: async () => {},
+      addViewer: async (_options: { tracks: readonly ViewerTrack[] }) => {
+        const path = new ScriptedPath();
+        this.paths.push(path);
+        return path;
+      },
+      bye: new Signal<{ track: number }>((error) => {
+        throw error;
+      }),
+      counters: () => ({ rxPackets: 0n }),
+      close: async () => {},
+    }),
+  };
+
+  /** Everything that reached the origin, in order of its sessions. */
+  get requests(): string[] {
+    return this.sessions.flatMap(({ requests }) => requests);
+  }
+
+  /** A viewer that does what players do: describe, set both tracks up, play. */
+  async watch(who: Caller, authorization?: string) {
+    const described = await this.monitor.describe(who, target, proof(authorization));
+    if (!described.ok) return described;
+    const joined = await this.monitor.join(who, target, proof(authorization));
+    if (!joined.ok) return joined;
+    for (const track of [0, 1]) {
+      const setUp = await joined.value.setup(track, proof(authorization));
+      if (!setUp.ok) return setUp;
+    }
+    const played = await joined.value.play({ tracks: [], range: undefined, proof: proof(authorization) });
+    if (!played.ok) return played;
+    await joined.value.begin();
+    return joined;
+  }
+}
