@@ -34,7 +34,7 @@ const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
 const child = spawn(
   'unshare',
   [...kinds, ...asRoot, 'sh', '-c', inside, 'sh', process.execPath, ...mochaArguments(process.argv.slice(2))],
-  { cwd: root, stdio: 'inherit' },
+  { cwd: root, stdio: 'inherit', env: { ...process.env, WEIR_TEST_SANDBOX: '1' } },
 );
 
 // unshare ignores these two; killing it ends, by --kill-child, the first process and with it all others.
