@@ -1,10 +1,8 @@
 import { isBlank, isTokenByte, latin1 } from './grammar.ts';
-import { beginsMessage, skipEmptyLines } from './message.ts';
+import { beginsMessage, longestMethod, skipEmptyLines } from './message.ts';
 
 /** A viewer that has sent this much without ending its request line (or a GET/POST its head) is decided upon. */
 const enoughBytes = 16_384;
-/** Longer than any method of RTSP or HTTP. */
-const longestMethod = 64;
 
 /**
  * Does a connection begin with an RTSP request? Decided by its first line alone: `METHOD SP uri SP RTSP/x.y`, any method,

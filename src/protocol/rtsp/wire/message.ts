@@ -188,10 +188,16 @@ function parseStartLine(line: string, refuse: Refuse): StartLine {
   const request = /^([^ ]+) ([^ \t]+) RTSP\/(\d{1,3}\.\d{1,3})$/.exec(line);
   if (!request) throw refuse('bad request line', 0);
   const [, method = '', uri = '', version = ''] = request;
-  if (!isToken(method)) throw refuse('bad method', 0);
+  if (!isMethod(method)) throw refuse('bad method', 0);
   if (version !== '1.0') throw refuse('RTSP version is not 1.0', line.length - version.length, 505);
   return { kind: 'request', method, uri, version };
 }
+
+/** Longer than any method of RTSP or HTTP: beyond it a token is something else's. */
+export const longestMethod = 64;
+
+const isMethod = (text: string): boolean =>
+  text.length <= longestMethod && isToken(text) && beginsMessage(text.charCodeAt(0));
 
 /** RFC 2326 s.12.14. Two different lengths are refused: an origin might go by the other one. */
 function parseContentLength(
@@ -215,7 +221,7 @@ export function serializeRequest(request: {
   readonly headers: Headers;
   readonly body?: Uint8Array;
 }): Uint8Array {
-  if (!isToken(request.method) || request.method.startsWith('$')) throw badMessage('bad method');
+  if (!isMethod(request.method)) throw badMessage('bad method');
   if (!/^[\x21-\x7e\x80-\xff]+$/.test(request.uri)) throw badMessage('bad character in the request URI');
   return serialize(`${request.method} ${request.uri} RTSP/1.0`, request.headers, request.body ?? noBytes);
 }

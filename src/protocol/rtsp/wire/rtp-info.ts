@@ -35,7 +35,7 @@ function parseEntry(entry: string): RtpInfo {
     end = semicolon;
     if (end === 0) break;
   }
-  const url = trimBlanks(entry.slice(0, end)).replace(/^"(.*)"$/, '$1');
+  const url = trimBlanks(trimBlanks(entry.slice(0, end)).replace(/^"([^"]*)"$/, '$1'));
   return { url, ...(seq === undefined ? {} : { seq }), ...(rtpTime === undefined ? {} : { rtpTime }) };
 }
 

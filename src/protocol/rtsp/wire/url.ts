@@ -55,12 +55,8 @@ export function normalizeForSharing(url: RtspUrl | string): string {
 
 /** The path of `normalizeForSharing`: percent-encoding, dot segments, slashes at the end. */
 export function normalizePath(path: string): string {
-  const decoded = path.replace(/%([0-9a-f]{2})/gi, (triplet, hex: string) => {
-    const char = String.fromCharCode(Number.parseInt(hex, 16));
-    return /[\w.~-]/.test(char) ? char : triplet.toUpperCase();
-  });
   const kept: string[] = [];
-  for (const segment of decoded.split('/').slice(1)) {
+  for (const segment of path.split('/').slice(1).map(normalizeSegment)) {
     if (segment === '..') kept.pop();
     else if (segment !== '.') kept.push(segment);
   }
@@ -68,4 +64,16 @@ export function normalizePath(path: string): string {
   let end = text.length;
   while (end > 0 && text[end - 1] === '/') end -= 1;
   return text.slice(0, end);
+}
+
+/**
+ * RFC 3986 s.6.2.2.1 and s.6.2.2.2. Where a percent sign is not an encoding's, decoding beside it could make one
+ * (`%%41e`): such a segment is left as it is.
+ */
+function normalizeSegment(segment: string): string {
+  if (/%(?![0-9a-f]{2})/i.test(segment)) return segment;
+  return segment.replace(/%[0-9a-f]{2}/gi, (triplet) => {
+    const char = String.fromCharCode(Number.parseInt(triplet.slice(1), 16));
+    return /[\w.~-]/.test(char) ? char : triplet.toUpperCase();
+  });
 }

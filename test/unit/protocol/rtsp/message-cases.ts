@@ -190,6 +190,12 @@ export const badMessages: readonly BadMessage[] = [
   { name: 'a blank in the URI', text: 'PLAY rtsp://h/a b RTSP/1.0\r\n\r\n', offset: 0, status: 400 },
   { name: 'a tab in the URI', text: 'PLAY rtsp://h/a\tb RTSP/1.0\r\n\r\n', offset: 0, status: 400 },
   { name: 'a method that is no token', text: 'PL@Y rtsp://h/ RTSP/1.0\r\n\r\n', offset: 0, status: 400 },
+  {
+    name: 'a method of 65 characters',
+    text: `${'P'.repeat(65)} rtsp://h/ RTSP/1.0\r\n\r\n`,
+    offset: 0,
+    status: 400,
+  },
   { name: 'lower case RTSP', text: 'PLAY rtsp://h/ rtsp/1.0\r\n\r\n', offset: 0, status: 400 },
   { name: 'a version without its minor', text: 'PLAY rtsp://h/ RTSP/1\r\n\r\n', offset: 0, status: 400 },
   {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { isWeirError } from '#base';
 import { MessageReader, parseMessage } from '../../../../src/protocol/rtsp/wire/index.ts';
+import { random } from '../../../fuzz/random.ts';
 import {
   badMessages,
   bytesOf,
@@ -10,7 +11,6 @@ import {
   textOf,
   unfinishedMessages,
 } from './message-cases.ts';
-import { random } from './random.ts';
 
 type Read = ReturnType<typeof plain> | { kind: 'frame'; channel: number; payload: string };
 
