@@ -14,4 +14,6 @@ export {
   RtspOriginSession,
   ServerPorts,
 } from './rtsp/index.ts';
+/** The codec, for the origin that ships with the demo. */
+export * as rtspWire from './rtsp/wire/index.ts';
 export { TerminateCause } from './terminate-cause.ts';
