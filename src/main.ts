@@ -38,7 +38,9 @@ function options<T extends Record<string, { type: 'string' }>>(
   known: T,
 ): { [K in keyof T]: string | undefined } {
   try {
-    return parseArgs({ args, options: known, strict: true }).values as { [K in keyof T]: string | undefined };
+    return parseArgs({ args, options: known, strict: true }).values as unknown as {
+      [K in keyof T]: string | undefined;
+    };
   } catch (error) {
     throw new WeirError('USAGE', (error as Error).message);
   }

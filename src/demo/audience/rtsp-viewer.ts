@@ -43,7 +43,7 @@ export class RtspViewer implements Closeable {
     this.#socket = socket;
     socket.on('error', () => void this.close());
     socket.on('close', () => void this.close());
-    socket.on('data', (chunk) => this.#take(chunk));
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
   }
 
   /** Connects, describes, sets every track up and plays. */

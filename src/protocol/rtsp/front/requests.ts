@@ -42,7 +42,6 @@ const notHere = ['ANNOUNCE', 'RECORD', 'REDIRECT'];
 
 /** The answer to one request. May throw RTSP_BAD_MESSAGE with the status to answer. */
 export async function answerRequest(connection: RtspConnection, request: RtspRequest): Promise<Reply> {
-  if (request.version !== 'RTSP/1.0') return { status: 505 };
   if (cseq(request.headers) === undefined) return { status: 400 };
   const required = [...request.headers.all('Require'), ...request.headers.all('Proxy-Require')].flatMap(
     parseList,
