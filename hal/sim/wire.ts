@@ -18,6 +18,7 @@ export class WireEnd {
   #peer: WireEnd | undefined;
   #reader: WireReader | undefined;
   #finSent = false;
+  #finSeen = false;
 
   private constructor(local: Endpoint, remote: Endpoint) {
     this.local = local;
@@ -32,10 +33,17 @@ export class WireEnd {
     return ends;
   }
 
-  /** From now on `reader` gets what arrives, first what waits; undefined: nobody does. */
+  /**
+   * From now on `reader` gets what arrives, first what waits; undefined: nobody does. A FIN that an earlier reader saw is
+   * told again, as a socket's end of file is.
+   */
   attach(reader: WireReader | undefined): void {
     this.#reader = reader;
-    if (reader) queueMicrotask(() => this.#drain());
+    if (!reader) return;
+    queueMicrotask(() => {
+      if (this.#finSeen && this.#reader === reader) reader.fin();
+      this.#drain();
+    });
   }
 
   write(bytes: Uint8Array): void {
@@ -72,8 +80,10 @@ export class WireEnd {
       const event = this.#inbox.shift();
       if (event === undefined) return;
       if (event.kind === 'data') this.#reader.data(event.bytes);
-      else if (event.kind === 'fin') this.#reader.fin();
-      else this.#reader.reset();
+      else if (event.kind === 'fin') {
+        this.#finSeen = true;
+        this.#reader.fin();
+      } else this.#reader.reset();
     }
   }
 }

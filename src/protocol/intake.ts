@@ -80,7 +80,8 @@ export class Intake {
     for (let silent = false; ; ) {
       const { method, recognition } = recogniseAccessMethod(bytes);
       if (method && recognition === 'yes') return this.#serve(method, connection, bytes);
-      if (recognition !== 'need-more') return this.#passThrough.carry(connection, bytes);
+      if (recognition !== 'need-more')
+        return this.#passThrough.carry(connection, bytes, recognition === 'no');
       if (silent && bytes.length === 0) {
         const word = await this.#passThrough.listenToBoth(connection, firstRequestMs);
         if (word.by === 'origin') return;
@@ -96,7 +97,7 @@ export class Intake {
         silent = true;
       } else if (more === 'hung-up') {
         return bytes.length > 0
-          ? this.#passThrough.carry(connection, bytes)
+          ? this.#passThrough.carry(connection, bytes, false)
           : void connection.stream.destroy();
       } else {
         bytes = Buffer.concat([bytes, more]);

@@ -47,10 +47,20 @@ export class PassThrough {
     }
   }
 
-  /** Carries a connection to its end; `first` is what the viewer has said already. */
-  async carry(viewer: TcpConnection, first: Uint8Array): Promise<void> {
+  /**
+   * Carries a connection to its end; `first` is what the viewer has said already. With `learn` the origin's answer may
+   * show that no live service is there.
+   */
+  async carry(viewer: TcpConnection, first: Uint8Array, learn: boolean): Promise<void> {
     const origin = await this.#connect(viewer);
-    if (origin) await this.#carryTo(viewer, origin, first);
+    if (!origin) return;
+    origin.stream.write(first);
+    viewer.stream.pipe(origin.stream, { end: false });
+    const answer = await Promise.race([firstBytes(origin), gone(viewer)]);
+    viewer.stream.unpipe(origin.stream);
+    viewer.stream.pause();
+    if (learn && answer.length > 0) this.#judge(viewer.local, answer);
+    await this.#splice(viewer, origin, answer);
   }
 
   /**
@@ -80,16 +90,6 @@ export class PassThrough {
     this.#judge(viewer.local, word.bytes);
     await this.#splice(viewer, origin, word.bytes);
     return { by: 'origin' };
-  }
-
-  async #carryTo(viewer: TcpConnection, origin: TcpConnection, first: Uint8Array): Promise<void> {
-    origin.stream.write(first);
-    viewer.stream.pipe(origin.stream, { end: false });
-    const answer = await Promise.race([firstBytes(origin), gone(viewer)]);
-    viewer.stream.unpipe(origin.stream);
-    viewer.stream.pause();
-    if (answer.length > 0) this.#judge(viewer.local, answer);
-    await this.#splice(viewer, origin, answer);
   }
 
   #judge(origin: Endpoint, answer: Uint8Array): void {
