@@ -106,6 +106,7 @@ describe('authentication (RFC 2617, RFC 7616)', () => {
     assert.equal(strongest(sha, md5), sha);
     assert.equal(strongest(basic, md5), md5);
     assert.equal(strongest('Negotiate', basic), basic);
+    assert.equal(strongest(md5, 'Digest realm="4", nonce="n"'), md5);
     const none = ['Negotiate', 'Digest realm="1"', `${md5}, algorithm=MD4`, `${md5}, qop="auth-int"`];
     assert.equal(strongest(...none), undefined);
     const facts = { username: 'u', password: 'p', method: 'PLAY', uri: '*' };
