@@ -1,5 +1,6 @@
 export { loadConfig } from './load.ts';
 export { type ConfigFault, parseConfig } from './parse.ts';
+export { renderReference } from './reference.ts';
 export type { BranchSchema, LeafSchema, ListSchema, Parsed, Schema } from './schema.ts';
 export { applyStages, type Stage } from './stage.ts';
 export { type Config, configTree } from './tree.ts';

@@ -1,0 +1,57 @@
+import type { LeafSchema, ListSchema, Schema } from './schema.ts';
+import { configTree } from './tree.ts';
+
+/** The reference of every configuration value, as Markdown (`docs/configuration.md`). */
+export function renderReference(): string {
+  const rows: string[] = [];
+  walk(configTree, '', rows);
+  return [
+    '# Configuration',
+    '',
+    'One JSON file. Every value has a default, but for the two NICs: each needs `device`, `mac` or `path`. This page is made',
+    'from the schema in `src/config/tree.ts` by `npm run docs`.',
+    '',
+    '| value | form | default | what it is |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+function walk(schema: Schema, path: string, rows: string[]): void {
+  if (schema.type === 'branch') {
+    for (const [name, entry] of Object.entries(schema.entries))
+      walk(entry, path ? `${path}.${name}` : name, rows);
+    return;
+  }
+  if (schema.type === 'list' && schema.of.type === 'branch') {
+    rows.push(row(path, `list, at most ${schema.maxItems}`, 'empty', schema.help));
+    walk(schema.of, `${path}[]`, rows);
+    return;
+  }
+  const restart = schema.live === false ? ' (a change needs a restart)' : '';
+  rows.push(row(path, formOf(schema), defaultOf(schema), schema.help + restart));
+}
+
+function formOf(schema: LeafSchema | ListSchema): string {
+  switch (schema.type) {
+    case 'integer':
+      return `${schema.min} to ${schema.max}${schema.unit ? ` ${schema.unit}` : ''}`;
+    case 'boolean':
+      return 'true or false';
+    case 'enum':
+      return schema.values.map((value) => `\`${value}\``).join(', ');
+    case 'string':
+      return schema.secret ? `${schema.form}, kept secret` : schema.form;
+    case 'list':
+      return `list, at most ${schema.maxItems}: ${schema.of.type === 'branch' ? '' : formOf(schema.of)}`;
+  }
+}
+
+function defaultOf(schema: LeafSchema | ListSchema): string {
+  if (schema.default === undefined) return schema.type === 'list' ? 'empty' : '';
+  return `\`${JSON.stringify(schema.default)}\``;
+}
+
+const row = (...cells: string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
