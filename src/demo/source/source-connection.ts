@@ -188,18 +188,22 @@ export class SourceConnection {
     place: { track: number | undefined },
     known: SourceSession | undefined,
   ): Promise<Answer> {
-    const { parts } = { parts: this.#parts };
+    const parts = this.#parts;
     // A presentation of one track may be set up by its own URL.
     const index = place.track ?? (parts.tracks.length === 1 ? 0 : undefined);
     const track = index === undefined ? undefined : parts.tracks[index];
     if (index === undefined || !track) return { status: 459 };
     if (known?.senders.has(index)) return { status: 455 };
     if (known && !known.accept('SETUP')) return { status: 455 };
+    const specs = rtspWire.parseTransports(headers.get('Transport') ?? '');
     const session = known ?? this.#newSession();
-    const opened = await this.#openTransport(headers, session);
-    if (!opened) {
-      if (!known) parts.endSession(session, { bye: false });
-      return { status: 461 };
+    const opened = await this.#openTransport(specs, session);
+    if (!opened) return { status: 461 };
+    if (!known) {
+      parts.sessions.set(session.rtspSessionId, session);
+      parts.counters.sessionsOpened += 1;
+      // Its time runs from here: one whose transport was refused is none.
+      session.touch();
     }
     const { clock, stampPayload, senderReportSeconds } = parts;
     const { transport, spec } = opened;
@@ -212,8 +216,8 @@ export class SourceConnection {
   }
 
   #newSession(): SourceSession {
-    const { clock, sessionTimeoutSeconds, sessions, counters, endSession, log } = this.#parts;
-    const session = new SourceSession({
+    const { clock, sessionTimeoutSeconds, counters, endSession, log } = this.#parts;
+    return new SourceSession({
       rtspSessionId: randomBytes(8).toString('hex'),
       clock,
       timeoutSeconds: sessionTimeoutSeconds,
@@ -223,18 +227,15 @@ export class SourceConnection {
         endSession(silent, { bye: true });
       },
     });
-    sessions.set(session.rtspSessionId, session);
-    counters.sessionsOpened += 1;
-    return session;
   }
 
   /** The first alternative of the Transport header that is offered here (RFC 2326 s.12.39). */
   async #openTransport(
-    headers: Headers,
+    specs: readonly rtspWire.TransportSpec[],
     session: SourceSession,
   ): Promise<{ transport: TrackTransport; spec: rtspWire.TransportSpec } | undefined> {
     const { transports, counters } = this.#parts;
-    for (const spec of rtspWire.parseTransports(headers.get('Transport') ?? '')) {
+    for (const spec of specs) {
       if (spec.profile !== 'RTP/AVP' || spec.cast !== 'unicast') continue;
       const common = { profile: spec.profile, cast: spec.cast, unknown: [] } as const;
       if (spec.lower === 'TCP' && transports.has('tcp')) {

@@ -35,14 +35,13 @@ export class SourceSession {
   constructor(options: SourceSessionOptions) {
     this.rtspSessionId = options.rtspSessionId;
     this.#options = options;
-    this.touch();
   }
 
   get state(): SessionState {
     return this.#state;
   }
 
-  /** A sign of life came (RFC 2326 s.12.37). The time-out is a little longer than what was told. */
+  /** A sign of life came (RFC 2326 s.12.37): the time-out begins anew. It is a little longer than what was told. */
   touch(): void {
     this.#timer?.[Symbol.dispose]();
     if (this.#state === 'closed') return;

@@ -100,6 +100,19 @@ describe('RTSP front', () => {
     assert.equal(relay.monitor.endedViewers()[0]?.outcome?.cause, 'user-request');
   });
 
+  it('answers what a viewer asked before it hung up, TEARDOWN above all', async () => {
+    const viewer = relay.dial();
+    const [, setup] = await viewer.watch('udp');
+    const Session = sessionOf(setup as never);
+    viewer.write(
+      `PAUSE ${url} RTSP/1.0\r\nCSeq: 8\r\nSession: ${Session}\r\n\r\nTEARDOWN ${url} RTSP/1.0\r\nCSeq: 9\r\nSession: ${Session}\r\n\r\n`,
+    );
+    viewer.stream.end();
+    assert.equal((await viewer.next())?.status, 200);
+    assert.equal((await viewer.next())?.status, 200);
+    assert.equal(relay.monitor.endedViewers()[0]?.outcome?.cause, 'user-request');
+  });
+
   it('ends the session when the viewer closes its connection', async () => {
     const viewer = relay.dial();
     await viewer.watch('udp');

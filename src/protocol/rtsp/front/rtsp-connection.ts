@@ -57,6 +57,7 @@ export class RtspConnection implements Caller {
   readonly #markClosed: () => void;
   #interleaved: InterleavedConnection | undefined;
   #answering = false;
+  #inputEnded = false;
   #closing: Promise<void> | undefined;
   #deadline: Disposable;
   #server: string | undefined;
@@ -74,7 +75,7 @@ export class RtspConnection implements Caller {
     this.#deadline = parts.clock.after(parts.limits().firstRequestMs, () => this.#tooSlow());
     connection.stream.on('data', this.#onData);
     connection.stream.on('error', this.#onGone);
-    connection.stream.on('end', this.#onGone);
+    connection.stream.on('end', this.#onInputEnd);
     connection.stream.on('close', this.#onGone);
     this.#onData(unread);
     if (!this.#answering) connection.stream.resume();
@@ -113,17 +114,18 @@ export class RtspConnection implements Caller {
     const { stream } = this.#connection;
     stream.pause();
     stream.off('data', this.#onData);
-    stream.off('end', this.#onGone);
+    stream.off('end', this.#onInputEnd);
     stream.off('close', this.#onGone);
     const limits = this.parts.limits();
-    const interleaved = await this.parts.datapath.adopt(this.#connection, {
-      unread: this.#reader.takeRest(),
-      limits,
-    });
+    const unread = this.#reader.takeRest();
+    const adopting = this.parts.datapath.adopt(this.#connection, { unread, limits });
+    adopting.catch(() => this.close());
+    const interleaved = await adopting;
     this.#interleaved = interleaved;
     interleaved.message.on((bytes) => this.#guard(() => this.#take(parseMessage(bytes, limits))));
     interleaved.ended.on(({ end }) => {
       if (end === 'bad-message') this.#refuseMessage(400);
+      else if (end === 'fin') this.#onInputEnd();
       else void this.close();
     });
     return interleaved;
@@ -144,6 +146,12 @@ export class RtspConnection implements Caller {
   }
 
   readonly #onGone = (): void => void this.close();
+
+  /** FIN: what came before it is answered first, as players send TEARDOWN and FIN together. */
+  readonly #onInputEnd = (): void => {
+    this.#inputEnded = true;
+    if (!this.#answering) void this.close();
+  };
 
   readonly #onData = (chunk: Uint8Array): void => {
     this.#guard(() => {
@@ -190,7 +198,8 @@ export class RtspConnection implements Caller {
       await this.#answer(request);
     }
     this.#answering = false;
-    if (!this.#interleaved) this.#connection.stream.resume();
+    if (this.#inputEnded) await this.close();
+    else if (!this.#interleaved) this.#connection.stream.resume();
   }
 
   async #answer(request: RtspRequest): Promise<void> {

@@ -108,10 +108,9 @@ export class OriginLink {
     stream.off('close', this.#onEnd);
     stream.pause();
     const unread = this.#reader.takeRest();
-    const interleaved = await this.#options.datapath.adopt(this.#connection, {
-      unread,
-      limits: this.#options.limits,
-    });
+    const adopting = this.#options.datapath.adopt(this.#connection, { unread, limits: this.#options.limits });
+    adopting.catch((error) => this.#over(describeError(error)));
+    const interleaved = await adopting;
     this.#interleaved = interleaved;
     interleaved.message.on((bytes) =>
       this.#guard(() => this.#take(parseMessage(bytes, this.#options.limits))),
