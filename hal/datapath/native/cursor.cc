@@ -1,0 +1,26 @@
+#include "cursor.h"
+
+namespace weir {
+
+void Cursor::advance(std::uint64_t position) {
+  for (; position_ < position; ++position_) {
+    const RingEntry& entry = ring_.entry(position_);
+    if (entry.kind == PacketKind::rtp && follows(entry)) ++passed_;
+  }
+}
+
+std::uint32_t Cursor::jump() {
+  const std::uint32_t before = passed_;
+  seek(ring_.beginning());
+  return passed_ - before;
+}
+
+std::uint32_t Cursor::passedAt(std::uint64_t position) const {
+  std::uint32_t passed = 0;
+  for (std::uint32_t track = 0; track < 32; ++track) {
+    if (follows(track)) passed += ring_.ordinalAt(track, position);
+  }
+  return passed;
+}
+
+}  // namespace weir

@@ -1,0 +1,202 @@
+#include "feed-track.h"
+
+#include <algorithm>
+
+#include "feed.h"
+#include "rtcp.h"
+#include "start-point.h"
+
+namespace weir {
+
+namespace {
+
+/** RFC 3550 s.6.2: about every 5 s, the first one earlier, never two boxes in step. */
+constexpr std::int64_t kReportNs = 5 * kNsPerSecond;
+constexpr std::int64_t kFirstReportNs = kNsPerSecond;
+/** A compound packet does not come near it. */
+constexpr std::size_t kMaxSenderReportBytes = 4096;
+
+bool isFrom(const Address& from, const Address& source) {
+  return from.sameHost(source) && (source.port == 0 || source.port == from.port);
+}
+
+}  // namespace
+
+FeedTrack::FeedTrack(Feed& feed, Loop& loop, std::uint32_t index, const TrackOptions& options, bool decidesStart)
+    : feed_(feed),
+      loop_(loop),
+      index_(index),
+      options_(options),
+      decidesStart_(decidesStart),
+      sequence_(options.clockRateHz),
+      ownSsrc_(feed.randomU32()),
+      reportTimer_(loop, [this] { sendReport(); }) {}
+
+Status FeedTrack::receive(const TrackFrom& from) {
+  leave();
+  if (const auto* udp = std::get_if<UdpFrom>(&from)) {
+    if (const Status attached = udp->pair->attach(*this); !attached.ok()) return attached;
+    from_ = from;
+    punch(*udp);
+  } else if (const auto* tcp = std::get_if<InterleavedFrom>(&from)) {
+    if (!tcp->connection->claim(tcp->rtpChannel, *this) || !tcp->connection->claim(tcp->rtcpChannel, *this)) {
+      tcp->connection->release(*this);
+      return {Code::wrongState, 0, "channel is in use"};
+    }
+    from_ = from;
+  }
+  reportTimer_.armIn(kFirstReportNs / 2 + feed_.randomNs(kFirstReportNs));
+  return {};
+}
+
+void FeedTrack::leave() {
+  if (const auto* udp = std::get_if<UdpFrom>(&from_)) udp->pair->detach(*this);
+  if (const auto* tcp = std::get_if<InterleavedFrom>(&from_)) {
+    // Another track may receive by the same connection: only our own claims go.
+    tcp->connection->release(*this);
+  }
+  from_ = {};
+  rtcpFrom_ = {};
+  reportTimer_.cancel();
+}
+
+void FeedTrack::onDatagrams(bool rtcp, const ReceiveArena::Message& message) {
+  const auto* udp = std::get_if<UdpFrom>(&from_);
+  if (udp == nullptr) return;
+  const bool ours = isFrom(message.from, rtcp ? udp->rtcpSource : udp->rtpSource);
+  if (ours && rtcp) rtcpFrom_ = message.from;
+  for (std::size_t at = 0; at < message.bytes.size(); at += message.segmentBytes) {
+    const ByteView bytes = message.bytes.subspan(at, std::min(message.segmentBytes, message.bytes.size() - at));
+    if (!ours) {
+      feed_.counters().add(FeedCounter::rejectedPackets, 1);
+    } else if (rtcp) {
+      takeRtcp(bytes);
+    } else {
+      takeRtp(bytes);
+    }
+  }
+}
+
+void FeedTrack::onFrame(std::uint8_t channel, ByteView bytes) {
+  const auto* tcp = std::get_if<InterleavedFrom>(&from_);
+  if (tcp == nullptr) return;
+  if (channel == tcp->rtpChannel) {
+    takeRtp(bytes);
+  } else {
+    takeRtcp(bytes);
+  }
+}
+
+void FeedTrack::takeRtp(ByteView bytes) {
+  FeedSlot& counters = feed_.counters();
+  const std::optional<RtpPacket> packet = parseRtp(bytes);
+  if (!packet) {
+    counters.add(FeedCounter::rejectedPackets, 1);
+    return;
+  }
+  const RtpSequence::Verdict verdict = sequence_.take(*packet, loop_.nowNs());
+  if (verdict == RtpSequence::Verdict::astray) {
+    counters.add(FeedCounter::rejectedPackets, 1);
+    return;
+  }
+  counters.add(FeedCounter::rxPackets, 1);
+  counters.add(FeedCounter::rxBytes, bytes.size());
+  counters.set(FeedCounter::lastRxMonoNs, static_cast<std::uint64_t>(loop_.nowNs()));
+  if (verdict == RtpSequence::Verdict::duplicate) {
+    counters.add(FeedCounter::duplicatePackets, 1);
+    return;
+  }
+  if (verdict == RtpSequence::Verdict::late) counters.add(FeedCounter::reorderedPackets, 1);
+  publishLoss();
+  RingEntry entry{};
+  entry.track = static_cast<std::uint8_t>(index_);
+  entry.kind = PacketKind::rtp;
+  entry.seq = packet->seq;
+  entry.rtpTime = packet->rtpTime;
+  const std::uint64_t position = feed_.append(entry, bytes);
+  // A late packet belongs to an access unit that is over.
+  if (decidesStart_ && verdict == RtpSequence::Verdict::next) noteStart(*packet, position);
+}
+
+void FeedTrack::noteStart(const RtpPacket& packet, std::uint64_t position) {
+  if (options_.codec == StartPointCodec::none) {
+    feed_.markStart(position);
+    return;
+  }
+  if (!inUnit_ || packet.rtpTime != unitRtpTime_ || packet.ssrc != unitSsrc_) {
+    inUnit_ = true;
+    unitRtpTime_ = packet.rtpTime;
+    unitSsrc_ = packet.ssrc;
+    unitPosition_ = position;
+    unitMarked_ = false;
+  }
+  if (unitMarked_ || !showsStart(options_.codec, packet)) return;
+  unitMarked_ = true;
+  feed_.markStart(unitPosition_);
+}
+
+/** The slot holds the losses of all tracks together. */
+void FeedTrack::publishLoss() {
+  const std::uint64_t lost = sequence_.lost();
+  if (lost == lostPublished_) return;
+  FeedSlot& counters = feed_.counters();
+  counters.set(FeedCounter::lostPackets, counters.get(FeedCounter::lostPackets) + lost - lostPublished_);
+  lostPublished_ = lost;
+}
+
+void FeedTrack::takeRtcp(ByteView bytes) {
+  RtcpSummary summary;
+  if (!parseRtcp(bytes, summary)) {
+    feed_.counters().add(FeedCounter::rejectedPackets, 1);
+    return;
+  }
+  feed_.counters().add(FeedCounter::rxRtcpPackets, 1);
+  // BYE is not passed on: whether a viewer's session ends is decided above.
+  if (summary.bye) {
+    feed_.sayBye(index_);
+    return;
+  }
+  if (!summary.senderReport || bytes.size() > kMaxSenderReportBytes) return;
+  senderReport_.assign(bytes.begin(), bytes.end());
+  senderReportNs_ = loop_.nowNs();
+  RingEntry entry{};
+  entry.track = static_cast<std::uint8_t>(index_);
+  entry.kind = PacketKind::rtcp;
+  feed_.append(entry, bytes);
+}
+
+void FeedTrack::sendReport() {
+  reportTimer_.armIn(kReportNs / 2 + feed_.randomNs(kReportNs));
+  SenderReportTime time;
+  if (time.lastSr = senderReportNtp(senderReport_); time.lastSr != 0) {
+    const auto sinceMs = static_cast<std::uint64_t>((loop_.nowNs() - senderReportNs_) / kNsPerMs);
+    time.delay = static_cast<std::uint32_t>(sinceMs * 65536 / 1000);
+  }
+  const bool heard = sequence_.heard();
+  const ReceptionFigures figures = sequence_.report();
+  const Bytes report = buildReceiverReport(ownSsrc_, heard ? &figures : nullptr, time, feed_.cname());
+  bool sent = false;
+  if (const auto* udp = std::get_if<UdpFrom>(&from_)) {
+    const Address& to = udp->rtcpSource.port != 0 ? udp->rtcpSource : rtcpFrom_;
+    sent = to.valid() && udp->pair->rtcp().sendOne(to, report);
+  } else if (const auto* tcp = std::get_if<InterleavedFrom>(&from_)) {
+    sent = true;
+    tcp->connection->sendFrame(tcp->rtcpChannel, report);
+  }
+  if (sent) feed_.counters().add(FeedCounter::txRtcpPackets, 1);
+}
+
+/** Opens the way through address translation between us and the origin, before it sends. */
+void FeedTrack::punch(const UdpFrom& udp) {
+  if (udp.rtpSource.port != 0) {
+    // An RTP packet without payload, as players send it.
+    std::uint8_t empty[12] = {0x80};
+    writeU32(empty + 8, ownSsrc_);
+    udp.pair->rtp().sendOne(udp.rtpSource, empty);
+  }
+  if (udp.rtcpSource.port != 0) {
+    udp.pair->rtcp().sendOne(udp.rtcpSource, buildReceiverReport(ownSsrc_, nullptr, {}, feed_.cname()));
+  }
+}
+
+}  // namespace weir

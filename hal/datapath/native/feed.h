@@ -1,0 +1,94 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "feed-track.h"
+#include "rate-meter.h"
+#include "ring.h"
+#include "workspace.h"
+
+namespace weir {
+
+class UdpLane;
+class InterleavedLane;
+class StartWait;
+
+using FeedSlot = CounterSlot<FeedCounter>;
+
+/** One live source: its ring, its tracks, and those who follow it. */
+class Feed final : Loop::BatchEnd {
+ public:
+  Feed(Loop& loop, Workspace& work, EventSink& sink, FeedId id, const FeedOptions& options, FeedSlot counters);
+  Feed(const Feed&) = delete;
+  Feed& operator=(const Feed&) = delete;
+  ~Feed() { loop_.forgetBatchEnd(*this); }
+  /** False when there was no memory for the ring. */
+  [[nodiscard]] bool open() const { return ring_.open(); }
+
+  [[nodiscard]] FeedId id() const { return id_; }
+  [[nodiscard]] std::size_t trackCount() const { return tracks_.size(); }
+  [[nodiscard]] FeedTrack& track(std::uint32_t index) { return *tracks_[index]; }
+  [[nodiscard]] const Ring& ring() const { return ring_; }
+  [[nodiscard]] Workspace& work() { return work_; }
+  /** Everything before this has been sent to the live UDP viewers. */
+  [[nodiscard]] std::uint64_t flushed() const { return flushed_; }
+  [[nodiscard]] std::uint64_t bytesPerSecond() const { return rate_.bytesPerSecond(loop_.nowNs()); }
+
+  /** Viewers that have caught up: served together. */
+  void joinLive(std::uint32_t track, CountedLeg leg);
+  void leaveLive(std::uint32_t track, const UdpLeg& leg);
+  void refreshLive(std::uint32_t track, const UdpLeg& leg);
+  /** Viewers on the way to the head: given a turn every few milliseconds. */
+  void beginCatchingUp(UdpLane& lane);
+  void endCatchingUp(UdpLane& lane);
+  void joinInterleaved(InterleavedLane& lane) { interleaved_.push_back(&lane); }
+  void leaveInterleaved(InterleavedLane& lane) { std::erase(interleaved_, &lane); }
+  /** Told after every batch that came in. */
+  void beginWaiting(StartWait& wait) { waiting_.push_back(&wait); }
+  void endWaiting(StartWait& wait) { std::erase(waiting_, &wait); }
+
+  // For its tracks.
+  [[nodiscard]] FeedSlot& counters() { return counters_; }
+  std::uint64_t append(RingEntry entry, ByteView packet);
+  void markStart(std::uint64_t position);
+  void sayBye(std::uint32_t track) { sink_.bye(id_, track); }
+  [[nodiscard]] std::uint32_t randomU32() { return static_cast<std::uint32_t>(work_.random() << 16 ^ work_.random()); }
+  /** Between 0 and `below`. */
+  [[nodiscard]] std::int64_t randomNs(std::int64_t below) {
+    return std::uniform_int_distribution<std::int64_t>(0, below)(work_.random);
+  }
+  [[nodiscard]] const std::string& cname() const { return cname_; }
+
+ private:
+  void onBatchEnd() override;
+  void flush();
+  void catchUp();
+  [[nodiscard]] FanoutGroup* findGroup(std::uint32_t track, const UdpPair& pair);
+
+  Loop& loop_;
+  Workspace& work_;
+  EventSink& sink_;
+  FeedId id_;
+  FeedSlot counters_;
+  Ring ring_;
+  RateMeter rate_;
+  std::string cname_;
+  std::uint64_t flushed_ = 0;
+  std::uint64_t unflushedBytes_ = 0;
+  std::uint64_t maxUnflushedBytes_;
+  bool flushAsked_ = false;
+  /** Which tracks and kinds lie between `flushed_` and the head: a bit each. */
+  std::uint32_t unflushedRtp_ = 0;
+  std::uint32_t unflushedRtcp_ = 0;
+  std::vector<std::unique_ptr<FanoutGroup>> groups_;
+  std::vector<UdpLane*> catchingUp_;
+  std::vector<InterleavedLane*> interleaved_;
+  std::vector<StartWait*> waiting_;
+  Loop::Timer catchUpTimer_;
+  // The last: a track that goes away uses what stands above.
+  std::vector<std::unique_ptr<FeedTrack>> tracks_;
+};
+
+}  // namespace weir

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "engine.h"
+#include "frame-batch.h"
+#include "loop.h"
+#include "receive-arena.h"
+#include "rtsp-framer.h"
+
+namespace weir {
+
+class InterleavedConnection;
+
+/** Gets the '$' frames of the channels it has claimed. */
+class FrameTaker {
+ public:
+  virtual void onFrame(std::uint8_t channel, ByteView bytes) = 0;
+  /** The connection carries frames no longer; every claim on it is void. */
+  virtual void onConnectionGone(InterleavedConnection& connection) = 0;
+
+ protected:
+  ~FrameTaker() = default;
+};
+
+/** Has '$' frames to send, whenever the connection takes some. */
+class FrameSource {
+ public:
+  /** Adds what is due, oldest first. */
+  virtual void offer(FrameBatch& batch) = 0;
+  /** The first `count` frames of what was offered will reach the peer unless the connection ends. */
+  virtual void taken(const FrameBatch& batch, std::size_t count) = 0;
+  /** The peer has acknowledged that much RTP. */
+  virtual void acknowledged(std::uint64_t packets, std::uint64_t bytes) = 0;
+  /** The connection is being destroyed with this source still attached. */
+  virtual void onConnectionFreed() = 0;
+
+ protected:
+  ~FrameSource() = default;
+};
+
+/**
+ * An RTSP connection whose text and '$' frames share the bytes. Text goes ahead of frames at the next frame boundary.
+ * Frames are pulled from their sources when the socket takes some; only the rest of one partly written frame is kept.
+ */
+class InterleavedConnection final : Loop::Ready {
+ public:
+  InterleavedConnection(Loop& loop, ReceiveArena& arena, FrameBatch& batch, EventSink& sink, ConnectionId id, Fd fd,
+                        MessageLimits limits, CounterSlot<ConnectionCounter> counters);
+  ~InterleavedConnection();
+
+  /** Begins to read, `unread` first. */
+  Status open(Bytes unread, std::uint32_t userTimeoutMs);
+
+  void consumed(std::uint32_t messages, std::uint64_t bytes);
+  void sendText(ByteView text);
+  /** A frame that goes with the text: RTCP of our own. */
+  void sendFrame(std::uint8_t channel, ByteView bytes);
+  /** Sends text that waits, then FIN, then `done`; `over` when the peer has closed too, or after a second. */
+  void close(Done done, Callback<void()> over);
+
+  /** False when another one has the channel. */
+  [[nodiscard]] bool claim(std::uint8_t channel, FrameTaker& taker);
+  void release(const FrameTaker& taker);
+  void attach(FrameSource& source) { sources_.push_back(&source); }
+  void detach(FrameSource& source);
+  /** A source has something to send. */
+  void wake();
+  /** Asks the kernel what the peer has acknowledged; true when nothing of this source is outstanding. */
+  bool settled(const FrameSource& source);
+  [[nodiscard]] bool carriesFrames() const { return !ended_; }
+
+ private:
+  struct Claim {
+    std::uint8_t channel;
+    FrameTaker* taker;
+  };
+  /** Frames written up to `end` (in bytes of this connection's life) and not acknowledged yet. */
+  struct Unacknowledged {
+    std::uint64_t end;
+    std::uint32_t packets;
+    std::uint32_t bytes;
+    FrameSource* source;
+  };
+
+  void onReady(std::uint32_t events) override;
+  void read();
+  void parse(ByteView fresh);
+  [[nodiscard]] std::size_t parseWhole(ByteView data);
+  void deliver(const RtspItem& item);
+  [[nodiscard]] bool stalled() const;
+
+  void pump();
+  /** False when the socket took not all of the tail and the text. */
+  [[nodiscard]] bool flushOwn();
+  [[nodiscard]] bool writeOwn(Bytes& bytes, std::size_t& sent);
+  /** False when the socket took not all of the batch. */
+  [[nodiscard]] bool sendBatch(FrameSource& source);
+  void wrote(std::size_t bytes);
+  void remember(FrameSource& source, std::uint64_t end, std::uint32_t bytes);
+  void updateAcknowledged();
+  void updateInterest();
+
+  void end(ConnectionEnd how, int errnum);
+  void fail(int errnum);
+  void sendFin();
+  void discard();
+  void count(ConnectionCounter name, std::uint64_t amount);
+  void progress();
+
+  Loop& loop_;
+  ReceiveArena& arena_;
+  FrameBatch& batch_;
+  EventSink& sink_;
+  ConnectionId id_;
+  Fd fd_;
+  RtspFramer framer_;
+  CounterSlot<ConnectionCounter> counters_;
+
+  Bytes unparsed_;
+  std::uint32_t messagesOut_ = 0;
+  std::uint64_t messageBytesOut_ = 0;
+
+  /** The rest of a partly written frame, then text. */
+  Bytes tail_;
+  std::size_t tailSent_ = 0;
+  Bytes text_;
+  std::size_t textSent_ = 0;
+  bool writeWanted_ = false;
+  std::uint64_t written_ = 0;
+  std::uint64_t acknowledged_ = 0;
+
+  std::vector<Claim> claims_;
+  std::vector<FrameSource*> sources_;
+  std::size_t nextSource_ = 0;
+  std::deque<Unacknowledged> unacknowledged_;
+
+  /** `connectionEnded` was sent: no frames and nothing read any more. */
+  bool ended_ = false;
+  /** The socket itself is of no use any more. */
+  bool broken_ = false;
+  bool finSent_ = false;
+  Done closed_;
+  Callback<void()> over_;
+
+  Loop::Timer acknowledgeTimer_;
+  Loop::Timer closeTimer_;
+  Loop::Watch watch_;
+};
+
+}  // namespace weir

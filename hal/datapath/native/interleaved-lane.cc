@@ -1,0 +1,107 @@
+#include "interleaved-lane.h"
+
+#include <algorithm>
+
+#include "rtcp.h"
+
+namespace weir {
+
+InterleavedLane::InterleavedLane(Feed& feed, InterleavedConnection& connection, ViewerFeedback& feedback)
+    : feed_(feed), connection_(&connection), feedback_(feedback), cursor_(feed.ring()) {
+  connection.attach(*this);
+  feed.joinInterleaved(*this);
+}
+
+InterleavedLane::~InterleavedLane() {
+  feed_.leaveInterleaved(*this);
+  if (connection_ == nullptr) return;
+  connection_->release(*this);
+  connection_->detach(*this);
+}
+
+Status InterleavedLane::add(std::uint32_t track, std::uint8_t rtpChannel, std::uint8_t rtcpChannel) {
+  for (const Channels& other : channels_) {
+    for (const std::uint8_t channel : {other.rtp, other.rtcp}) {
+      if (channel == rtpChannel || channel == rtcpChannel) return Status::bad("rtpChannel");
+    }
+  }
+  if (!connection_->claim(rtpChannel, *this) || !connection_->claim(rtcpChannel, *this)) {
+    return {Code::wrongState, 0, "channel is in use"};
+  }
+  channels_.push_back({track, rtpChannel, rtcpChannel, false});
+  cursor_.follow(track);
+  return {};
+}
+
+void InterleavedLane::play() {
+  if (playing_ || connection_ == nullptr || !connection_->carriesFrames()) return;
+  playing_ = true;
+  for (Channels& channels : channels_) channels.reportDue = !feed_.track(channels.track).senderReport().empty();
+  connection_->wake();
+}
+
+void InterleavedLane::bye() {
+  for (const Channels& channels : channels_) {
+    const std::optional<std::uint32_t> ssrc = feed_.track(channels.track).ssrc();
+    if (connection_ == nullptr || !ssrc || !connection_->carriesFrames()) continue;
+    connection_->sendFrame(channels.rtcp, buildBye(*ssrc));
+    feedback_.counters().add(ViewerCounter::txRtcpPackets, 1);
+  }
+}
+
+void InterleavedLane::wake() {
+  if (playing_) connection_->wake();
+}
+
+void InterleavedLane::offerReports(FrameBatch& batch) {
+  for (const Channels& channels : channels_) {
+    if (!channels.reportDue) continue;
+    batch.add(channels.rtcp, feed_.track(channels.track).senderReport(), false, cursor_.position());
+  }
+}
+
+void InterleavedLane::offer(FrameBatch& batch) {
+  if (!playing_) return;
+  if (cursor_.overrun()) {
+    feedback_.counters().add(ViewerCounter::overruns, 1);
+    feedback_.counters().add(ViewerCounter::droppedPackets, cursor_.jump());
+  }
+  offerReports(batch);
+  const Ring& ring = feed_.ring();
+  for (std::uint64_t position = cursor_.position(); position < ring.head() && !batch.full(); ++position) {
+    const RingEntry& entry = ring.entry(position);
+    if (!cursor_.follows(entry)) continue;
+    const Channels& channels = channelsOf(entry.track);
+    const bool media = entry.kind == PacketKind::rtp;
+    batch.add(media ? channels.rtp : channels.rtcp, {ring.data(entry), entry.length}, media, position + 1);
+  }
+  // Nothing of ours there: what was passed over needs no second look.
+  if (batch.count() == 0) cursor_.advance(ring.head());
+}
+
+void InterleavedLane::taken(const FrameBatch& batch, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (batch.frame(i).media) continue;
+    feedback_.counters().add(ViewerCounter::txRtcpPackets, 1);
+    const auto due = std::find_if(channels_.begin(), channels_.end(), [](const Channels& c) { return c.reportDue; });
+    if (due != channels_.end()) due->reportDue = false;
+  }
+  if (count > 0) cursor_.advance(batch.frame(count - 1).after);
+}
+
+void InterleavedLane::acknowledged(std::uint64_t packets, std::uint64_t bytes) {
+  feedback_.counters().add(ViewerCounter::txPackets, packets);
+  feedback_.counters().add(ViewerCounter::txBytes, bytes);
+}
+
+void InterleavedLane::onFrame(std::uint8_t channel, ByteView bytes) {
+  for (const Channels& channels : channels_) {
+    if (channels.rtcp == channel) feedback_.rtcp(channels.track, bytes);
+  }
+}
+
+const InterleavedLane::Channels& InterleavedLane::channelsOf(std::uint32_t track) const {
+  return *std::find_if(channels_.begin(), channels_.end(), [track](const Channels& c) { return c.track == track; });
+}
+
+}  // namespace weir

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <vector>
+
+#include "cursor.h"
+#include "feed.h"
+#include "viewer-feedback.h"
+
+namespace weir {
+
+/** The tracks of one viewer that go by one RTSP connection. The connection asks for frames when it takes some. */
+class InterleavedLane final : FrameSource, FrameTaker {
+ public:
+  InterleavedLane(Feed& feed, InterleavedConnection& connection, ViewerFeedback& feedback);
+  InterleavedLane(const InterleavedLane&) = delete;
+  InterleavedLane& operator=(const InterleavedLane&) = delete;
+  ~InterleavedLane();
+
+  Status add(std::uint32_t track, std::uint8_t rtpChannel, std::uint8_t rtcpChannel);
+  [[nodiscard]] Cursor& cursor() { return cursor_; }
+  [[nodiscard]] bool uses(const InterleavedConnection& connection) const { return connection_ == &connection; }
+
+  void play();
+  void pause() { playing_ = false; }
+  void bye();
+  /** There is something new in the ring. */
+  void wake();
+  /** Nothing of it is on the way any more. */
+  [[nodiscard]] bool settled() { return connection_ == nullptr || connection_->settled(*this); }
+
+ private:
+  struct Channels {
+    std::uint32_t track;
+    std::uint8_t rtp;
+    std::uint8_t rtcp;
+    /** The sender report before the first media is still to be sent. */
+    bool reportDue;
+  };
+
+  void offer(FrameBatch& batch) override;
+  void taken(const FrameBatch& batch, std::size_t count) override;
+  void acknowledged(std::uint64_t packets, std::uint64_t bytes) override;
+  void onConnectionFreed() override { connection_ = nullptr; }
+  void onFrame(std::uint8_t channel, ByteView bytes) override;
+  void onConnectionGone(InterleavedConnection&) override { playing_ = false; }
+
+  void offerReports(FrameBatch& batch);
+  [[nodiscard]] const Channels& channelsOf(std::uint32_t track) const;
+
+  Feed& feed_;
+  InterleavedConnection* connection_;
+  ViewerFeedback& feedback_;
+  std::vector<Channels> channels_;
+  Cursor cursor_;
+  bool playing_ = false;
+};
+
+}  // namespace weir

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <array>
+#include <cstdint>
+
+#include "ring.h"
+
+namespace weir {
+
+/**
+ * Packets of one track that go out by one call: all of the same length, the last may be shorter. That is what the
+ * kernel can cut out of one buffer (UDP_SEGMENT).
+ */
+class Run {
+ public:
+  /** Kernels before 6.9 take no more segments than this. */
+  static constexpr std::size_t kMaxPackets = 64;
+  /** A UDP payload over IPv4 or IPv6, with room to spare for the headers. */
+  static constexpr std::size_t kMaxBytes = 65'000;
+
+  /** False when the packet does not go into this run; an empty run takes any. */
+  bool add(const std::uint8_t* packet, std::uint16_t length);
+  void clear() { count_ = pieces_ = bytes_ = 0; }
+
+  [[nodiscard]] std::size_t count() const { return count_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] std::uint16_t segmentBytes() const { return static_cast<std::uint16_t>(packets_[0].iov_len); }
+  /** Packet by packet. */
+  [[nodiscard]] iovec* packets() { return packets_.data(); }
+  /** The same bytes in as few pieces as they lie in memory. */
+  [[nodiscard]] iovec* pieces() { return pieceList_.data(); }
+  [[nodiscard]] std::size_t pieceCount() const { return pieces_; }
+
+ private:
+  std::size_t count_ = 0;
+  std::size_t pieces_ = 0;
+  std::size_t bytes_ = 0;
+  std::array<iovec, kMaxPackets> packets_;
+  std::array<iovec, kMaxPackets> pieceList_;
+};
+
+/** Cuts what [from, to) of the ring holds of one track and kind into runs and gives each of them to `emit`. */
+template <class Emit>
+void cutRuns(const Ring& ring, std::uint64_t from, std::uint64_t to, std::uint32_t track, PacketKind kind, Run& run,
+             Emit&& emit) {
+  run.clear();
+  for (std::uint64_t position = from; position < to; ++position) {
+    const RingEntry& entry = ring.entry(position);
+    if (entry.track != track || entry.kind != kind) continue;
+    const std::uint8_t* packet = ring.data(entry);
+    if (run.add(packet, entry.length)) continue;
+    emit(run);
+    run.clear();
+    run.add(packet, entry.length);
+  }
+  if (run.count() > 0) emit(run);
+}
+
+}  // namespace weir

@@ -1,0 +1,158 @@
+#include "start-point.h"
+
+namespace weir {
+
+namespace {
+
+/**
+ * Specification: ITU-T H.264 D.1.8. A recovery point message begins the start of a stream that refreshes gradually
+ * and never sends an IDR picture. `sei` is the NAL unit with its header.
+ */
+bool isRecoveryPoint(ByteView sei) {
+  constexpr unsigned kRecoveryPoint = 6;
+  std::size_t at = 1;
+  while (at + 2 < sei.size()) {
+    unsigned type = 0;
+    unsigned size = 0;
+    for (unsigned* value : {&type, &size}) {
+      while (at < sei.size() && sei[at] == 0xff) {
+        *value += 255;
+        ++at;
+      }
+      if (at == sei.size()) return false;
+      *value += sei[at++];
+    }
+    if (type == kRecoveryPoint) return true;
+    at += size;
+  }
+  return false;
+}
+
+bool isH264Start(ByteView nal) {
+  if (nal.empty()) return false;
+  constexpr unsigned kIdr = 5;
+  constexpr unsigned kSei = 6;
+  const unsigned type = nal[0] & 0x1f;
+  return type == kIdr || (type == kSei && isRecoveryPoint(nal));
+}
+
+/** Specification: RFC 6184 s.5.4 (single), s.5.7.1 (STAP-A), s.5.8 (FU-A; the packet with the S bit). */
+bool h264(ByteView payload) {
+  constexpr unsigned kStapA = 24;
+  constexpr unsigned kFuA = 28;
+  if (payload.empty()) return false;
+  const unsigned type = payload[0] & 0x1f;
+  if (type == kStapA) {
+    ByteView rest = payload.subspan(1);
+    while (rest.size() > 2) {
+      const std::size_t size = readU16(rest.data());
+      if (size > rest.size() - 2) return false;
+      if (isH264Start(rest.subspan(2, size))) return true;
+      rest = rest.subspan(2 + size);
+    }
+    return false;
+  }
+  if (type == kFuA) return payload.size() > 2 && (payload[1] & 0x80) != 0 && (payload[1] & 0x1f) == 5;
+  return isH264Start(payload);
+}
+
+/** Specification: RFC 7798 s.4.4.1 (single), s.4.4.2 (AP), s.4.4.3 (FU). IRAP pictures are NAL types 16 to 23 (H.265 7.4.2.2). */
+bool h265(ByteView payload) {
+  constexpr unsigned kAp = 48;
+  constexpr unsigned kFu = 49;
+  const auto isIrap = [](unsigned type) { return type >= 16 && type <= 23; };
+  if (payload.size() < 3) return false;
+  const unsigned type = payload[0] >> 1 & 0x3f;
+  if (type == kAp) {
+    ByteView rest = payload.subspan(2);
+    while (rest.size() > 2) {
+      const std::size_t size = readU16(rest.data());
+      if (size == 0 || size > rest.size() - 2) return false;
+      if (isIrap(rest[2] >> 1 & 0x3f)) return true;
+      rest = rest.subspan(2 + size);
+    }
+    return false;
+  }
+  if (type == kFu) return (payload[2] & 0x80) != 0 && isIrap(payload[2] & 0x3f);
+  return isIrap(type);
+}
+
+/** Specification: AV1 RTP payload 1.0 s.4.4: N is set on the first packet of a coded video sequence. */
+bool av1(ByteView payload) { return !payload.empty() && (payload[0] & 0x08) != 0; }
+
+/** Specification: RFC 7741 s.4.2 (descriptor), s.4.3 (P bit of the payload header; 0 is a key frame). */
+bool vp8(ByteView payload) {
+  if (payload.empty() || (payload[0] & 0x10) == 0 || (payload[0] & 0x07) != 0) return false;
+  std::size_t at = 1;
+  if ((payload[0] & 0x80) != 0) {
+    if (payload.size() < 2) return false;
+    const unsigned extension = payload[1];
+    at = 2;
+    if ((extension & 0x80) != 0) {
+      if (payload.size() <= at) return false;
+      at += (payload[at] & 0x80) != 0 ? 2 : 1;
+    }
+    if ((extension & 0x40) != 0) ++at;
+    if ((extension & 0x30) != 0) ++at;
+  }
+  return at < payload.size() && (payload[at] & 0x01) == 0;
+}
+
+/** Specification: RFC 9628 s.4.2: begin of a frame (B) that is not inter-predicted (P), lowest spatial layer. */
+bool vp9(ByteView payload) {
+  if (payload.empty()) return false;
+  const unsigned flags = payload[0];
+  if ((flags & 0x08) == 0 || (flags & 0x40) != 0) return false;
+  if ((flags & 0x20) == 0) return true;
+  std::size_t at = 1;
+  if ((flags & 0x80) != 0) {
+    if (payload.size() <= at) return false;
+    at += (payload[at] & 0x80) != 0 ? 2 : 1;
+  }
+  // Layer indices: T (3 bits), U, S (3 bits), D.
+  return at < payload.size() && (payload[at] >> 1 & 0x07) == 0;
+}
+
+/** Specification: RFC 2250 s.2; ISO 13818-1 2.4.3.4: random_access_indicator, or the programme association table. */
+bool mp2t(ByteView payload) {
+  constexpr std::size_t kPacket = 188;
+  for (std::size_t at = 0; at + kPacket <= payload.size(); at += kPacket) {
+    const ByteView packet = payload.subspan(at, kPacket);
+    if (packet[0] != 0x47) return false;
+    const unsigned pid = readU16(&packet[1]) & 0x1fff;
+    if (pid == 0 && (packet[1] & 0x40) != 0) return true;
+    const bool adaptation = (packet[3] & 0x20) != 0 && packet[4] > 0;
+    if (adaptation && (packet[5] & 0x40) != 0) return true;
+  }
+  return false;
+}
+
+/** Specification: RFC 2435 s.3.1.2: every picture stands alone; fragment offset 0 begins one. */
+bool mjpeg(ByteView payload) { return payload.size() >= 8 && (readU32(payload.data()) & 0xffffff) == 0; }
+
+/** Specification: RFC 6416 s.5; ISO 14496-2: VOS, VOL or GOV header, or a VOP that is intra coded. */
+bool mpeg4(ByteView payload) {
+  if (payload.size() < 5 || payload[0] != 0 || payload[1] != 0 || payload[2] != 1) return false;
+  const unsigned code = payload[3];
+  if (code == 0xb0 || code == 0xb3 || (code >= 0x20 && code <= 0x2f)) return true;
+  return code == 0xb6 && payload[4] >> 6 == 0;
+}
+
+}  // namespace
+
+bool showsStart(StartPointCodec codec, const RtpPacket& packet) {
+  switch (codec) {
+    case StartPointCodec::h264: return h264(packet.payload);
+    case StartPointCodec::h265: return h265(packet.payload);
+    case StartPointCodec::av1: return av1(packet.payload);
+    case StartPointCodec::vp8: return vp8(packet.payload);
+    case StartPointCodec::vp9: return vp9(packet.payload);
+    case StartPointCodec::mp2t: return mp2t(packet.payload);
+    case StartPointCodec::mjpeg: return mjpeg(packet.payload);
+    case StartPointCodec::mpeg4: return mpeg4(packet.payload);
+    case StartPointCodec::none: return true;
+  }
+  return true;
+}
+
+}  // namespace weir

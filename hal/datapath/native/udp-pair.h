@@ -1,0 +1,117 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <random>
+
+#include "engine.h"
+#include "loop.h"
+#include "receive-arena.h"
+#include "udp-socket.h"
+
+namespace weir {
+
+class UdpPair;
+
+/** Where one port of a viewer is. */
+struct LegPort {
+  /** What the viewer told. */
+  Address declared;
+  /** Where packets go: the declared port, or the one its punch came from (address translation on the way). */
+  Address target;
+  bool heardDeclared = false;
+};
+
+/** One track of one viewer on a pair. */
+struct UdpLeg {
+  class Owner {
+   public:
+    /** Something came from the viewer's address; `rtcp` tells to which port of the pair. */
+    virtual void onLegHeard(UdpLeg& leg, bool rtcp, ByteView bytes, std::int64_t nowNs) = 0;
+    virtual void onLegMoved(UdpLeg& leg) = 0;
+    virtual void onLegRefused(UdpLeg& leg, std::int64_t nowNs) = 0;
+    /** The pair is being closed. */
+    virtual void onLegGone(UdpLeg& leg) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  Owner* owner = nullptr;
+  UdpPair* pair = nullptr;
+  std::uint32_t track = 0;
+  LegPort rtp;
+  LegPort rtcp;
+  /** Cumulative loss of this track as the viewer last reported it. */
+  std::int32_t reportedLost = 0;
+};
+
+/** Who receives the origin's packets by a pair. */
+class UdpUpstream {
+ public:
+  /** Datagrams of `segmentBytes` each, the last may be shorter. */
+  virtual void onDatagrams(bool rtcp, const ReceiveArena::Message& message) = 0;
+  virtual void onPairGone() = 0;
+
+ protected:
+  ~UdpUpstream() = default;
+};
+
+/**
+ * Two adjacent UDP ports, RTP even and RTCP odd (RFC 3550 s.11). It serves either one upstream track or any number of
+ * viewers, at most one per address. Before it serves anybody nothing is read: what comes early waits in the kernel.
+ */
+class UdpPair {
+ public:
+  static Result<std::unique_ptr<UdpPair>> open(Loop& loop, ReceiveArena& arena, const PairOptions& options,
+                                               std::minstd_rand& random);
+  UdpPair(const UdpPair&) = delete;
+  UdpPair& operator=(const UdpPair&) = delete;
+  ~UdpPair();
+
+  [[nodiscard]] UdpSocket& rtp() { return rtp_.socket; }
+  [[nodiscard]] UdpSocket& rtcp() { return rtcp_.socket; }
+
+  Status attach(UdpLeg& leg);
+  void detach(UdpLeg& leg);
+  Status attach(UdpUpstream& upstream);
+  void detach(UdpUpstream& upstream);
+  /** Reads what ICMP told of packets sent before. */
+  void takeErrors(bool rtcp);
+
+ private:
+  struct Side final : Loop::Ready {
+    Side(UdpPair& owner, Fd fd, const Address& local, bool isRtcp) : pair(owner), socket(std::move(fd), local), rtcp(isRtcp) {}
+    void onReady(std::uint32_t events) override;
+    UdpPair& pair;
+    UdpSocket socket;
+    bool rtcp;
+    Loop::Watch watch;
+  };
+  struct Punch {
+    Address from;
+    bool rtcp = false;
+    std::int64_t atNs = 0;
+  };
+
+  UdpPair(Loop& loop, ReceiveArena& arena, Fd rtp, const Address& rtpLocal, Fd rtcp, const Address& rtcpLocal);
+  Status watchIfNeeded();
+  void heard(bool rtcp, const ReceiveArena::Message& message);
+  void latch(UdpLeg& leg, bool rtcp, const Address& from);
+  void remember(bool rtcp, const Address& from);
+  void applyPunches(UdpLeg& leg);
+
+  Loop& loop_;
+  ReceiveArena& arena_;
+  Side rtp_;
+  Side rtcp_;
+  UdpUpstream* upstream_ = nullptr;
+  /** By address, port 0. */
+  std::map<Address, UdpLeg*> legs_;
+  /** From addresses that belong to no viewer yet; the oldest is overwritten. */
+  std::array<Punch, 64> punches_{};
+  std::size_t nextPunch_ = 0;
+};
+
+}  // namespace weir

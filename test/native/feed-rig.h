@@ -1,0 +1,54 @@
+#pragma once
+
+#include "world.h"
+
+namespace test {
+
+/** A feed of an H.264 track and an audio track that come by UDP, and viewers of it. */
+class FeedRig {
+ public:
+  struct UdpViewer {
+    ViewerId id{};
+    std::uint32_t slot = 0;
+    UdpPeer rtp;
+    UdpPeer rtcp;
+    PairOpened pair;
+    std::vector<TrackStart> starts;
+  };
+  struct TcpViewer {
+    ViewerId id{};
+    ConnectionId connection{};
+    std::uint32_t slot = 0;
+    std::uint32_t connectionSlot = 0;
+    TcpPeer peer;
+    std::vector<TrackStart> starts;
+  };
+
+  explicit FeedRig(World& world, std::uint32_t ringBytes = 4 * 1024 * 1024, const std::string& address = "127.0.0.1");
+
+  /** Sends one packet of the track to the engine, and waits until it has come in. */
+  void send(std::uint32_t track, const Bytes& packet);
+  void sendRtcp(std::uint32_t track, const Bytes& packet);
+  /** The next packet of the video track; a new access unit unless `sameUnit`. */
+  Bytes video(bool idr, std::size_t payloadBytes = 1000, bool sameUnit = false);
+
+  PairOpened openPair(const std::string& address = "127.0.0.1");
+  std::unique_ptr<UdpViewer> addUdp(std::uint32_t startWaitMs = 0, const std::string& address = "127.0.0.1",
+                                    const PairOpened* shared = nullptr);
+  std::unique_ptr<TcpViewer> addTcp(std::uint32_t startWaitMs = 0, int receiveBytes = 0);
+  void play(ViewerId id);
+
+  World& world;
+  FeedId feed{};
+  std::uint32_t slot;
+  /** Video is track 0, audio track 1. */
+  std::vector<PairOpened> upstream;
+  std::vector<std::unique_ptr<UdpPeer>> originRtp;
+  std::vector<std::unique_ptr<UdpPeer>> originRtcp;
+
+ private:
+  std::uint16_t seq_ = 100;
+  std::uint32_t rtpTime_ = 9000;
+};
+
+}  // namespace test
