@@ -164,7 +164,7 @@ function readEnd(end: NetlinkPacket | undefined): { errno: number; text: string 
 function failure(what: string, errno: string, text: string | undefined, cause?: unknown): WeirError {
   const message = `the kernel did not ${what}: ${text ? `${errno}, ${text}` : errno}`;
   const fields = { errno, asked: what };
-  if (errno === 'EPERM' || errno === 'EACCES') {
+  if (errno === 'EPERM') {
     const advice = 'run as root, or with CAP_NET_ADMIN';
     return new WeirError('MISSING_RIGHTS', message, { fields, advice, cause });
   }

@@ -1,0 +1,297 @@
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { describeError, type Log, Signal, WeirError } from '#base';
+import { type Nic, type NicConfig, type NicCounters, type NicRole, type Nics, nicRoles } from '../nics.ts';
+import { formatIp, parseIp, parsePrefix } from './ip-address.ts';
+import { isErrno } from './netlink.ts';
+import { findNic, matchingNics, type NicCandidate, type NicStep, planNic } from './nic-plan.ts';
+import type { NetworkNotice, Rtnetlink } from './rtnetlink.ts';
+import type { InterfaceAddress, Link } from './rtnetlink-messages.ts';
+import { SerialQueue } from './serial-queue.ts';
+import { writeSysctl } from './sysctl.ts';
+
+type NicConfigs = Readonly<Record<NicRole, NicConfig>>;
+
+/**
+ * Removing an IPv4 address takes secondary ones of its subnet with it where the kernel does not promote them, and a
+ * request that timed out may have been applied or not: the state is read again until nothing is left to do.
+ */
+const ROUNDS = 4;
+const SYSFS_NICS = '/sys/class/net';
+
+/** The NICs of this machine, by rtnetlink. */
+export class LinuxNics implements Nics {
+  readonly changed: Signal<Nic>;
+  readonly #network: Rtnetlink;
+  readonly #log: Log;
+  readonly #queue = new SerialQueue();
+  readonly #links = new Map<number, Link>();
+  readonly #addresses = new Map<string, InterfaceAddress>();
+  /** MAC by ifindex and address. */
+  readonly #neighbours = new Map<string, string>();
+  /** The link a role has, by ifindex. It stays when the link has gone. */
+  readonly #bound = new Map<NicRole, number>();
+  readonly #nics = new Map<NicRole, Nic>();
+  readonly #listening: Disposable[];
+  /** Notices that came while everything was being read: they are newer than what was read. */
+  #unread: NetworkNotice[] | undefined;
+  #config: NicConfigs | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(network: Rtnetlink, log: Log) {
+    this.#network = network;
+    this.#log = log;
+    this.changed = new Signal((error) => log.error('NIC listener failed', { error: describeError(error) }));
+    this.#listening = [
+      network.notice.on((notice) => this.#learn(notice)),
+      network.resynced.on(() => this.#inBackground('read the NICs again', () => this.#readAll())),
+    ];
+  }
+
+  static async open(network: Rtnetlink, log: Log): Promise<LinuxNics> {
+    const nics = new LinuxNics(network, log);
+    await nics.#readAll();
+    return nics;
+  }
+
+  apply(config: NicConfigs): Promise<void> {
+    return this.#queue.run(async () => {
+      if (this.#closing) throw new WeirError('ALREADY_CLOSED', 'the NICs are closed');
+      for (const role of nicRoles) config[role].addresses.forEach(parsePrefix);
+      const found = await this.#converge(config, nicRoles);
+      this.#config = config;
+      this.#bind(found);
+    });
+  }
+
+  get(role: NicRole): Nic {
+    const nic = this.#nics.get(role);
+    if (!nic) throw new WeirError('NIC_MISSING', `no NIC is bound to ${role} yet`, { fields: { role } });
+    return nic;
+  }
+
+  async counters(role: NicRole): Promise<NicCounters> {
+    const { device, ifindex } = this.get(role);
+    const read = await this.#network.statistics(ifindex).catch((cause) => {
+      if (!isErrno(cause, 'ENODEV')) throw cause;
+      throw new WeirError('NIC_MISSING', `${device} has gone`, { fields: { role }, cause });
+    });
+    const [rxPackets = 0n, txPackets = 0n, rxBytes = 0n, txBytes = 0n, , , rxDropped = 0n, txDropped = 0n] =
+      read;
+    return { rxBytes, rxPackets, txBytes, txPackets, rxDropped, txDropped };
+  }
+
+  macOf(address: string): string | undefined {
+    const bytes = parseIp(address);
+    const access = this.#nics.get('access');
+    return bytes && access && this.#neighbours.get(neighbourKey(access.ifindex, formatIp(bytes)));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#queue.run(async () => {
+      for (const handle of this.#listening) handle[Symbol.dispose]();
+    });
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Brings the kernel to `config`; takes back what it did when a step fails. Returns the links of the roles. */
+  async #converge(config: NicConfigs, roles: readonly NicRole[]): Promise<ReadonlyMap<NicRole, Link>> {
+    const undo: NicStep[] = [];
+    try {
+      for (let round = 1; ; round += 1) {
+        await this.#readAll();
+        const found = findLinks(config, roles, await this.#candidates());
+        const present = [...this.#addresses.values()];
+        const steps = [...found].flatMap(([role, link]) => planNic(link, present, config[role]));
+        if (steps.length === 0) return found;
+        if (round > ROUNDS) throw notKept(steps);
+        for (const step of steps) {
+          undo.push(step);
+          await this.#run(step);
+        }
+      }
+    } catch (error) {
+      for (const step of undo.reverse()) await this.#takeBack(step);
+      throw error;
+    }
+  }
+
+  /** The links, each with its place in sysfs where that shows this network namespace. */
+  #candidates(): Promise<readonly NicCandidate[]> {
+    return Promise.all(
+      [...this.#links.values()].map(async (link) => {
+        const path = await realpath(join(SYSFS_NICS, link.device)).catch(() => undefined);
+        return { link, path: path?.replace(/^\/sys/, '') };
+      }),
+    );
+  }
+
+  /** A step whose answer did not come in time is neither done nor failed: the next round looks. */
+  async #run(step: NicStep): Promise<void> {
+    try {
+      await this.#execute(step);
+    } catch (error) {
+      if (!isErrno(error, 'ETIMEDOUT')) throw error;
+    }
+  }
+
+  async #execute(step: NicStep): Promise<void> {
+    const { link } = step;
+    switch (step.kind) {
+      case 'mtu':
+        return await this.#network.setMtu(link, step.mtu);
+      case 'up':
+        return await this.#network.setUp(link, true);
+      case 'add-address':
+        return await this.#network.addAddress(link, step.prefix.address, step.prefix.prefixLength);
+      case 'remove-address':
+        // Where it cannot be set, the next round adds again what went with the address.
+        await writeSysctl(`net/ipv4/conf/${link.device}/promote_secondaries`, '1').catch(() => {});
+        return await this.#network.removeAddress(link, step.address.address, step.address.prefixLength);
+    }
+  }
+
+  async #takeBack(step: NicStep): Promise<void> {
+    const { link } = step;
+    try {
+      if (step.kind === 'mtu') await this.#network.setMtu(link, link.mtu);
+      else if (step.kind === 'up') await this.#network.setUp(link, false);
+      else if (step.kind === 'remove-address') await this.#network.restoreAddress(step.address);
+      else await this.#network.removeAddress(link, step.prefix.address, step.prefix.prefixLength);
+    } catch (error) {
+      this.#log.error('NIC not put back', {
+        device: link.device,
+        step: step.kind,
+        error: describeError(error),
+      });
+    }
+  }
+
+  async #readAll(): Promise<void> {
+    const unread: NetworkNotice[] = [];
+    this.#unread = unread;
+    try {
+      const links = await this.#network.links();
+      const addresses = await this.#network.addresses();
+      const neighbours = await this.#network.neighbours();
+      this.#links.clear();
+      this.#addresses.clear();
+      this.#neighbours.clear();
+      for (const link of links) this.#store({ kind: 'link', link, gone: false });
+      for (const address of addresses) this.#store({ kind: 'address', address, gone: false });
+      for (const neighbour of neighbours) this.#store({ kind: 'neighbour', neighbour });
+    } finally {
+      this.#unread = undefined;
+      for (const notice of unread) this.#store(notice);
+      this.#refresh();
+    }
+  }
+
+  #learn(notice: NetworkNotice): void {
+    if (this.#unread) {
+      this.#unread.push(notice);
+      return;
+    }
+    this.#store(notice);
+    if (notice.kind !== 'link' && notice.kind !== 'address') return;
+    this.#refresh();
+    const lost = nicRoles.some(
+      (role) => this.#bound.has(role) && !this.#links.has(this.#bound.get(role) ?? 0),
+    );
+    if (lost && notice.kind === 'link' && !notice.gone) {
+      this.#inBackground('bind the NIC again', () => this.#rebind());
+    }
+  }
+
+  #store(notice: NetworkNotice): void {
+    if (notice.kind === 'link') {
+      if (notice.gone) this.#links.delete(notice.link.ifindex);
+      else this.#links.set(notice.link.ifindex, notice.link);
+    } else if (notice.kind === 'address') {
+      const key = `${notice.address.ifindex} ${notice.address.address}/${notice.address.prefixLength}`;
+      if (notice.gone) this.#addresses.delete(key);
+      else this.#addresses.set(key, notice.address);
+    } else if (notice.kind === 'neighbour') {
+      const { ifindex, address, mac } = notice.neighbour;
+      if (mac === undefined) this.#neighbours.delete(neighbourKey(ifindex, address));
+      else this.#neighbours.set(neighbourKey(ifindex, address), mac);
+    }
+  }
+
+  /** Gives a role whose link has gone the one that now is as configured, and configures it. */
+  async #rebind(): Promise<void> {
+    const config = this.#config;
+    if (!config || this.#closing) return;
+    await this.#readAll();
+    const candidates = await this.#candidates();
+    const roles = nicRoles.filter(
+      (role) =>
+        !this.#links.has(this.#bound.get(role) ?? 0) && matchingNics(config[role], candidates).length === 1,
+    );
+    if (roles.length === 0) return;
+    // Bound first: a configuration that fails is reported once, not again with every notice it causes.
+    this.#bind(findLinks(config, roles, candidates));
+    await this.#converge(config, roles);
+    for (const role of roles) this.#log.info('NIC bound again', { role, device: this.get(role).device });
+  }
+
+  #bind(links: ReadonlyMap<NicRole, Link>): void {
+    for (const [role, { ifindex }] of links) this.#bound.set(role, ifindex);
+    this.#refresh();
+  }
+
+  /** Compares the bound NICs with what was told of them, and tells what has changed. */
+  #refresh(): void {
+    for (const [role, ifindex] of this.#bound) {
+      const before = this.#nics.get(role);
+      const now = this.#nicOf(role, ifindex) ?? (before && { ...before, linkUp: false, addresses: [] });
+      if (!now || isDeepStrictEqual(before, now)) continue;
+      this.#nics.set(role, now);
+      if (before) this.changed.emit(now);
+    }
+  }
+
+  #nicOf(role: NicRole, ifindex: number): Nic | undefined {
+    const link = this.#links.get(ifindex);
+    if (!link) return undefined;
+    const { device, mac, mtu, linkUp } = link;
+    const addresses = [...this.#addresses.values()]
+      .filter((address) => address.ifindex === ifindex)
+      .map(({ address, prefixLength }) => ({ address, prefixLength }));
+    return { role, device, ifindex, mac, mtu, linkUp, addresses };
+  }
+
+  #inBackground(what: string, work: () => Promise<void>): void {
+    this.#queue.run(work).catch((error) => {
+      if (!this.#closing) this.#log.error(`could not ${what}`, { error: describeError(error) });
+    });
+  }
+}
+
+const neighbourKey = (ifindex: number, address: string): string => `${ifindex} ${address}`;
+
+function findLinks(
+  config: NicConfigs,
+  roles: readonly NicRole[],
+  candidates: readonly NicCandidate[],
+): ReadonlyMap<NicRole, Link> {
+  const found = new Map(roles.map((role) => [role, findNic(role, config[role], candidates).link]));
+  const { wan, access } = { wan: found.get('wan'), access: found.get('access') };
+  if (wan && wan.ifindex === access?.ifindex) {
+    throw new WeirError('CONFIG_BAD_VALUE', `interfaces.wan and interfaces.access are both ${wan.device}`, {
+      advice: 'give each role a NIC of its own',
+    });
+  }
+  return found;
+}
+
+const notKept = (steps: readonly NicStep[]): WeirError =>
+  new WeirError('NETLINK_FAILED', 'the NICs do not keep their configuration', {
+    fields: { left: steps.map((step) => `${step.kind} on ${step.link.device}`).join(', ') },
+    advice: 'look for another program that configures them',
+  });
