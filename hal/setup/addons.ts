@@ -47,7 +47,7 @@ export const addons: readonly Addon[] = [
   {
     name: 'weir-datapath',
     compiler: 'c++',
-    flags: ['-std=c++20', '-O2', '-g', '-Wall', '-Wextra', '-fvisibility=hidden'],
+    flags: ['-std=c++20', '-DNAPI_VERSION=10', '-O2', '-g', '-Wall', '-Wextra', '-fvisibility=hidden'],
     sources: join(root, 'hal', 'datapath', 'native'),
     extension: '.cc',
     output: join(root, 'hal', 'datapath', 'build', 'weir-datapath.node'),

@@ -25,7 +25,8 @@ export class SimSplice implements Splice {
 
   close(): Promise<void> {
     this.#closing ??= Promise.resolve().then(() => {
-      for (const end of this.#ends) end.close();
+      // Who is cut off in the middle learns that it was no orderly end.
+      if (this.#open.size > 0) for (const end of this.#ends) end.reset();
       this.#finish(this.counters());
     });
     return this.#closing;

@@ -107,7 +107,7 @@ export class WireStream extends Duplex {
   release(): Uint8Array {
     this.#released = true;
     this.#end.attach(undefined);
-    this.removeAllListeners('data').pause();
+    this.removeAllListeners();
     const unread: unknown = this.read();
     this.destroy();
     return unread instanceof Uint8Array ? unread : new Uint8Array();

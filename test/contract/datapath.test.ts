@@ -1,6 +1,33 @@
+import { execFileSync } from 'node:child_process';
+import { createLog } from '#base';
+import { openDatapath } from '../../hal/datapath/datapath.ts';
 import { datapathContract } from './datapath.contract.ts';
-import { simWorld } from './datapath-world.ts';
+import { loopbackWorld, simWorld } from './datapath-world.ts';
+
+/** What the datapath has to report is a failed test. */
+const log = createLog({
+  write: (line) =>
+    queueMicrotask(() => {
+      throw new Error(line);
+    }),
+  level: () => 'warn',
+  nowMs: () => Date.now(),
+});
 
 describe('the simulated datapath', () => {
   datapathContract(simWorld);
+});
+
+describe('the native datapath', () => {
+  const sandboxed = process.env.WEIR_TEST_SANDBOX === '1';
+  const silent = { address: '198.51.100.1', port: 9 };
+
+  before(() => {
+    // Routed to loopback but nobody's address: the kernel drops what goes there, and says nothing.
+    if (sandboxed) execFileSync('ip', ['route', 'replace', '198.51.100.0/24', 'dev', 'lo']);
+  });
+
+  datapathContract(() =>
+    loopbackWorld(openDatapath({ log, realtime: false }), sandboxed ? silent : undefined),
+  );
 });

@@ -1,0 +1,248 @@
+import { Socket } from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import { type Clock, isWeirError, type Log, systemClock, WeirError } from '#base';
+import { type Addon, type Answers, loadAddon } from './addon.ts';
+import { badArgument, checkConnect, checkFeed, checkLimits, checkListen, checkUdpPair } from './arguments.ts';
+import { NativeConnection } from './connection.ts';
+import { CounterTable } from './counters.ts';
+import { EnginePort } from './engine-port.ts';
+import type {
+  ConnectOptions,
+  Datapath,
+  Endpoint,
+  FeedOptions,
+  FeedPath,
+  InterleavedConnection,
+  ListenOptions,
+  MessageLimits,
+  Splice,
+  TcpConnection,
+  TcpListener,
+  UdpPair,
+  UdpPairOptions,
+} from './face.ts';
+import { NativeFeed } from './feed.ts';
+import { NativeListener } from './listener.ts';
+import { NativeSplice } from './splice.ts';
+import { NativeUdpPair } from './udp-pair.ts';
+
+/** SCHED_FIFO priority of the engine: above normal work, below the kernel's own threads (50). */
+const realtimePriority = 10;
+/** One per feed, viewer, connection and splice; 128 bytes each. */
+const defaultSlots = 16_384;
+/** RFC 5482: how long sent bytes may stay unacknowledged before the connection is given up. */
+const userTimeoutMs = 30_000;
+const pingLimitMs = 1_000;
+
+export interface DatapathOptions {
+  readonly log: Log;
+  /** Run the engine's thread under SCHED_FIFO; without the rights it runs as others do, and the log says so. */
+  readonly realtime: boolean;
+  readonly clock?: Clock;
+  readonly slots?: number;
+}
+
+/** Starts the native engine. DATAPATH_NOT_BUILT when the addon is not there. */
+export function openDatapath(options: DatapathOptions): Datapath {
+  return new NativeDatapath(loadAddon(), options);
+}
+
+interface Taken {
+  readonly fd: number;
+  readonly unread: Uint8Array;
+}
+
+interface HeldSocket {
+  readonly socket: Socket;
+  readonly fd: number;
+}
+
+class NativeDatapath implements Datapath {
+  readonly #addon: Addon;
+  readonly #port: EnginePort;
+  readonly #counters: CounterTable;
+  readonly #clock: Clock;
+  readonly #sockets = new WeakMap<TcpConnection, HeldSocket>();
+  #closing: Promise<void> | undefined;
+
+  constructor(addon: Addon, options: DatapathOptions) {
+    this.#addon = addon;
+    this.#clock = options.clock ?? systemClock;
+    this.#counters = new CounterTable(options.slots ?? defaultSlots);
+    this.#port = new EnginePort({
+      addon,
+      counters: this.#counters.values,
+      realtimePriority: options.realtime ? realtimePriority : 0,
+      log: options.log,
+    });
+    if (options.realtime && !this.#port.engine.realtime(0)) {
+      options.log.warn('datapath without realtime scheduling', { advice: 'grant CAP_SYS_NICE' });
+    }
+  }
+
+  async listen(options: ListenOptions): Promise<TcpListener> {
+    checkListen(options);
+    this.#mustBeOpen();
+    const { local, transparent, backlog = 1024 } = options;
+    const made = await this.#port.request<Answers['listen']>('listen', { local, transparent, backlog });
+    const toConnection = (accepted: Answers['connect']) => this.#connection(accepted);
+    return this.#port.own(new NativeListener(this.#port, { ...made, toConnection }));
+  }
+
+  async connect(options: ConnectOptions): Promise<TcpConnection> {
+    checkConnect(options);
+    this.#mustBeOpen();
+    const { remote, local, transparent = false, timeoutMs } = options;
+    try {
+      const request = { remote, transparent, timeoutMs, ...(local && { local }) };
+      return this.#connection(await this.#port.request<Answers['connect']>('connect', request));
+    } catch (cause) {
+      if (!isWeirError(cause, 'SOCKET_FAILED')) throw cause;
+      const fields = { ...cause.fields, ...remote };
+      throw new WeirError('ORIGIN_UNREACHABLE', `cannot connect: ${cause.fields.errno}`, { fields, cause });
+    }
+  }
+
+  async adopt(
+    connection: TcpConnection,
+    options: { unread?: Uint8Array; limits: MessageLimits },
+  ): Promise<InterleavedConnection> {
+    checkLimits(options.limits);
+    this.#mustBeOpen();
+    const slot = this.#counters.take('connection');
+    try {
+      const taken = await this.#take(connection);
+      const unread = Buffer.concat([options.unread ?? new Uint8Array(), taken.unread]);
+      const request = { fd: taken.fd, unread, ...options.limits, userTimeoutMs, slot: slot.index };
+      const id = await this.#give<number>([taken.fd], () => this.#port.request('adopt', request));
+      const { local, remote } = connection;
+      return this.#port.own(new NativeConnection(this.#port, { id, local, remote, slot }));
+    } catch (error) {
+      slot.release();
+      throw error;
+    }
+  }
+
+  async splice(
+    a: TcpConnection,
+    b: TcpConnection,
+    options: { toA?: Uint8Array; toB?: Uint8Array } = {},
+  ): Promise<Splice> {
+    this.#mustBeOpen();
+    const slot = this.#counters.take('splice');
+    const taken: Taken[] = [];
+    try {
+      for (const connection of [a, b]) taken.push(await this.#take(connection));
+      const [fromA, fromB] = taken as [Taken, Taken];
+      const toA = Buffer.concat([options.toA ?? new Uint8Array(), fromB.unread]);
+      const toB = Buffer.concat([options.toB ?? new Uint8Array(), fromA.unread]);
+      const request = { a: fromA.fd, b: fromB.fd, toA, toB, slot: slot.index };
+      const id = await this.#give<number>(
+        taken.splice(0).map(({ fd }) => fd),
+        () => this.#port.request('splice', request),
+      );
+      return this.#port.own(new NativeSplice(this.#port, { id, slot }));
+    } catch (error) {
+      for (const { fd } of taken) this.#addon.closeDescriptor(fd);
+      slot.release();
+      throw error;
+    }
+  }
+
+  async udpPair(options: UdpPairOptions): Promise<UdpPair> {
+    checkUdpPair(options);
+    this.#mustBeOpen();
+    const made = await this.#port.request<Answers['openPair']>('openPair', { ...options });
+    return this.#port.own(new NativeUdpPair(this.#port, made));
+  }
+
+  async createFeed(options: FeedOptions): Promise<FeedPath> {
+    checkFeed(options);
+    this.#mustBeOpen();
+    const slot = this.#counters.take('feed');
+    try {
+      const id = await this.#port.request<number>('createFeed', { ...options, slot: slot.index });
+      const tracks = options.tracks.length;
+      return this.#port.own(new NativeFeed(this.#port, { id, tracks, counters: this.#counters, slot }));
+    } catch (error) {
+      slot.release();
+      throw error;
+    }
+  }
+
+  async ping(): Promise<void> {
+    this.#mustBeOpen();
+    const { promise, reject } = Promise.withResolvers<undefined>();
+    using _limit = this.#clock.after(pingLimitMs, () =>
+      reject(
+        new WeirError('TIMED_OUT', 'the datapath does not answer', { fields: { limitMs: pingLimitMs } }),
+      ),
+    );
+    await Promise.race([this.#port.request('ping', undefined), promise]);
+  }
+
+  engineCpuNs(): bigint {
+    return this.#port.closed ? 0n : this.#port.engine.cpuNs(0);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= Promise.all(this.#port.open.map((opened) => opened.close())).then(() =>
+      this.#port.close(),
+    );
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #connection(made: { fd: number; local: Endpoint; remote: Endpoint }): TcpConnection {
+    const { fd, local, remote } = made;
+    const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    socket.setNoDelay(true);
+    const connection = { stream: socket, local, remote };
+    this.#sockets.set(connection, { socket, fd });
+    return connection;
+  }
+
+  /**
+   * Takes the open connection out of its socket. After the last write has gone to the kernel all happens in one turn of
+   * the loop, so that nothing is read between the last `read` and the end of the socket.
+   */
+  async #take(connection: TcpConnection): Promise<Taken> {
+    const held = this.#sockets.get(connection);
+    if (!held) throw badArgument('connection', 'handed over before, or of another datapath');
+    const { socket, fd } = held;
+    if (socket.writableEnded) throw badArgument('connection', 'its stream was ended');
+    this.#sockets.delete(connection);
+    socket.pause();
+    if (socket.writableLength > 0) await new Promise<void>((resolve) => socket.write('', () => resolve()));
+    if (socket.destroyed) throw new WeirError('ALREADY_CLOSED', 'the connection is over');
+
+    socket.removeAllListeners();
+    const unread: unknown = socket.read();
+    const copy = this.#addon.dup(fd);
+    socket.destroy();
+    if (copy < 0) {
+      const errno = getSystemErrorName(copy);
+      throw new WeirError('SOCKET_FAILED', `cannot take the connection over: ${errno}`, {
+        fields: { errno },
+      });
+    }
+    return { fd: copy, unread: unread instanceof Uint8Array ? unread : new Uint8Array() };
+  }
+
+  /** The engine owns the descriptors once it has the command, however that ends. */
+  #give<T>(fds: readonly number[], request: () => Promise<T>): Promise<T> {
+    try {
+      return request();
+    } catch (error) {
+      for (const fd of fds) this.#addon.closeDescriptor(fd);
+      throw error;
+    }
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing) throw new WeirError('ALREADY_CLOSED', 'the datapath is closed');
+  }
+}

@@ -1,0 +1,114 @@
+import { Signal, WeirError } from '#base';
+import type { Answers, NativeTrack } from './addon.ts';
+import { badArgument, checkUpstreamTracks, checkViewerTracks, checkWaitMs } from './arguments.ts';
+import { NativeConnection } from './connection.ts';
+import type { CounterSlot, CounterTable } from './counters.ts';
+import type { EnginePort } from './engine-port.ts';
+import type {
+  FeedCounters,
+  FeedPath,
+  InterleavedConnection,
+  UdpPair,
+  UpstreamTrack,
+  ViewerPath,
+  ViewerTrack,
+} from './face.ts';
+import { NativeUdpPair } from './udp-pair.ts';
+import { NativeViewer } from './viewer.ts';
+
+/** A feed in the engine: one upstream session, one ring. */
+export class NativeFeed implements FeedPath {
+  readonly bye: Signal<{ track: number }>;
+  readonly #id: number;
+  readonly #tracks: number;
+  readonly #port: EnginePort;
+  readonly #counters: CounterTable;
+  readonly #slot: CounterSlot<'feed'>;
+  readonly #viewers = new Set<NativeViewer>();
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    port: EnginePort,
+    options: { id: number; tracks: number; counters: CounterTable; slot: CounterSlot<'feed'> },
+  ) {
+    this.#id = options.id;
+    this.#tracks = options.tracks;
+    this.#counters = options.counters;
+    this.#slot = options.slot;
+    this.#port = port;
+    this.bye = new Signal(port.listenerFailed);
+    port.on('bye', this.#id, (track) => this.bye.emit({ track: track as number }));
+  }
+
+  async receive(tracks: readonly UpstreamTrack[]): Promise<void> {
+    checkUpstreamTracks(tracks, this.#tracks);
+    this.#mustBeOpen();
+    const native = tracks.map((track): NativeTrack => {
+      if (track.transport === 'interleaved') return interleavedTrack(track);
+      const { rtpSource, rtcpSource } = track;
+      return { track: track.track, pair: pairId(track.pair), rtpSource, rtcpSource };
+    });
+    await this.#port.request('receive', { id: this.#id, tracks: native });
+  }
+
+  async addViewer(options: { tracks: readonly ViewerTrack[]; startWaitMs: number }): Promise<ViewerPath> {
+    const { startWaitMs } = options;
+    checkViewerTracks(options.tracks, this.#tracks);
+    checkWaitMs(startWaitMs);
+    this.#mustBeOpen();
+    const tracks = options.tracks.map((track): NativeTrack => {
+      if (track.transport === 'interleaved') return interleavedTrack(track);
+      const { rtpTarget, rtcpTarget } = track;
+      return { track: track.track, pair: pairId(track.pair), rtpTarget, rtcpTarget };
+    });
+    const slot = this.#counters.take('viewer');
+    try {
+      const request = { id: this.#id, tracks, startWaitMs, slot: slot.index };
+      const added = await this.#port.request<Answers['addViewer']>('addViewer', request);
+      const forget = () => this.#viewers.delete(viewer);
+      const viewer: NativeViewer = new NativeViewer(this.#port, { ...added, slot, forget });
+      this.#viewers.add(viewer);
+      return viewer;
+    } catch (error) {
+      slot.release();
+      throw error;
+    }
+  }
+
+  counters(): FeedCounters {
+    return this.#slot.read();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#port.end(this, 'closeFeed', { id: this.#id }, () => {
+      for (const viewer of this.#viewers) viewer.endWithFeed();
+      this.#port.off('bye', this.#id);
+      this.#slot.release();
+    });
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing) throw new WeirError('ALREADY_CLOSED', 'the feed is closed');
+  }
+}
+
+function interleavedTrack(track: {
+  track: number;
+  connection: InterleavedConnection;
+  rtpChannel: number;
+  rtcpChannel: number;
+}): NativeTrack {
+  const { connection, rtpChannel, rtcpChannel } = track;
+  if (!(connection instanceof NativeConnection)) throw badArgument('connection', 'of another datapath');
+  return { track: track.track, connection: connection.id, rtpChannel, rtcpChannel };
+}
+
+function pairId(pair: UdpPair): number {
+  if (!(pair instanceof NativeUdpPair)) throw badArgument('pair', 'of another datapath');
+  return pair.id;
+}
