@@ -14,8 +14,8 @@ import { writeSysctl } from './sysctl.ts';
 type NicConfigs = Readonly<Record<NicRole, NicConfig>>;
 
 /**
- * Removing an IPv4 address takes secondary ones of its subnet with it where the kernel does not promote them, and a
- * request that timed out may have been applied or not: the state is read again until nothing is left to do.
+ * Removing an IPv4 address takes secondary ones of its subnet with it where the kernel does not promote them: the state
+ * is read again until nothing is left to do.
  */
 const ROUNDS = 4;
 const SYSFS_NICS = '/sys/class/net';
@@ -112,7 +112,7 @@ export class LinuxNics implements Nics {
         if (round > ROUNDS) throw notKept(steps);
         for (const step of steps) {
           undo.push(step);
-          await this.#run(step);
+          await this.#execute(step);
         }
       }
     } catch (error) {
@@ -129,15 +129,6 @@ export class LinuxNics implements Nics {
         return { link, path: path?.replace(/^\/sys/, '') };
       }),
     );
-  }
-
-  /** A step whose answer did not come in time is neither done nor failed: the next round looks. */
-  async #run(step: NicStep): Promise<void> {
-    try {
-      await this.#execute(step);
-    } catch (error) {
-      if (!isErrno(error, 'ETIMEDOUT')) throw error;
-    }
   }
 
   async #execute(step: NicStep): Promise<void> {

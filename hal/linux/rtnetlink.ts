@@ -153,6 +153,7 @@ export class Rtnetlink implements Closeable {
     await this.#change(what, wire.RTM_DELROUTE, wire.localRoutePayload(route), 0, 'ESRCH', 'ENOENT');
   }
 
+  /** Every change here may be asked twice: what is as wanted already is fine. So a time-out is just asked again. */
   async #change(
     what: string,
     type: number,
@@ -160,8 +161,12 @@ export class Rtnetlink implements Closeable {
     flags = 0,
     ...fine: readonly string[]
   ): Promise<void> {
+    const request = { what, type, flags, payload };
     try {
-      await this.#netlink.request({ what, type, flags, payload });
+      await this.#netlink.request(request).catch((error) => {
+        if (!isErrno(error, 'ETIMEDOUT')) throw error;
+        return this.#netlink.request(request);
+      });
     } catch (error) {
       if (!isErrno(error, ...fine)) throw error;
     }

@@ -1,0 +1,37 @@
+import { CloseStack, systemClock } from '#base';
+import { openDatapath } from '../datapath/datapath.ts';
+import type { Hal, HalOptions } from '../hal.ts';
+import { LinuxBoard } from './board.ts';
+import { LinuxForwarding } from './forwarding.ts';
+import { LinuxInterception } from './interception.ts';
+import { Nft } from './nft.ts';
+import { LinuxNics } from './nics.ts';
+import { Rtnetlink } from './rtnetlink.ts';
+
+/**
+ * The machine as it is, in the network namespace of the process. One at a time in a process: each holds two netlink
+ * sockets, and each of those a thread of libuv's pool.
+ */
+export async function openLinuxHal({ log, realtime }: HalOptions): Promise<Hal> {
+  const owned = new CloseStack();
+  const clock = systemClock;
+  try {
+    const network = owned.use(await Rtnetlink.open({ log, clock }));
+    const nft = new Nft();
+    const nics = owned.use(await LinuxNics.open(network, log));
+    const interception = owned.use(new LinuxInterception({ nft, network, clock, log }));
+    const datapath = owned.use(await openDatapath({ realtime, log }));
+    return {
+      nics,
+      forwarding: new LinuxForwarding({ nft, log }),
+      interception,
+      datapath,
+      board: new LinuxBoard(),
+      close: () => owned.close(),
+      [Symbol.asyncDispose]: () => owned.close(),
+    };
+  } catch (error) {
+    await owned.close();
+    throw error;
+  }
+}
