@@ -56,7 +56,7 @@ export class PassThrough {
     if (!origin) return;
     origin.stream.write(first);
     viewer.stream.pipe(origin.stream, { end: false });
-    const answer = await Promise.race([firstBytes(origin), gone(viewer)]);
+    const answer = await Promise.race([firstBytes(origin), inputOver(viewer)]);
     viewer.stream.unpipe(origin.stream);
     viewer.stream.pause();
     if (learn && answer.length > 0) this.#judge(viewer.local, answer);
@@ -121,9 +121,11 @@ function firstBytes({ stream }: TcpConnection): Promise<Uint8Array> {
   });
 }
 
-/** Resolves when the connection is broken; a mere half-close leaves the other direction open. */
-function gone({ stream }: TcpConnection): Promise<Uint8Array> {
+/** Resolves at the FIN of a side, or its end: the other side shall see it before it has spoken. */
+function inputOver({ stream }: TcpConnection): Promise<Uint8Array> {
   return new Promise((resolve) => {
-    stream.once('close', () => resolve(new Uint8Array()));
+    const over = () => resolve(new Uint8Array());
+    if (stream.readableEnded || stream.destroyed) over();
+    stream.once('end', over).once('close', over);
   });
 }

@@ -86,6 +86,17 @@ describe('pass-through', () => {
     assert.deepEqual(relay.notLive, []);
   });
 
+  it("hands a viewer's FIN on to an origin that has not spoken yet", async () => {
+    const seen = new Promise<string>((resolve) => {
+      relay.datapath.serve(webAt, async (stream) => {
+        resolve(await readAll(stream));
+      });
+    });
+    const stream = relay.datapath.dial(viewerAt, webAt);
+    stream.end('half a request');
+    assert.equal(await seen, 'half a request');
+  });
+
   it('ends the viewer where no origin is', async () => {
     const stream = relay.datapath.dial(viewerAt, { ...webAt, port: 9 });
     stream.write('GET / HTTP/1.1\r\n\r\n');

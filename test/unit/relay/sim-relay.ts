@@ -1,6 +1,6 @@
 /** The relay's control plane on the simulated datapath: a scripted RTSP origin on one side, RTSP viewers on the other. */
 import type { Duplex } from 'node:stream';
-import { silentLog, systemClock } from '#base';
+import { isWeirError, silentLog, systemClock } from '#base';
 import type { Endpoint } from '#hal';
 import { SimDatapath } from '../../../hal/sim/datapath.ts';
 import { Feed } from '../../../src/feed/index.ts';
@@ -72,9 +72,15 @@ export class SimRtspOrigin {
     stream.on('error', () => {});
     stream.on('end', () => stream.end());
     stream.on('data', (chunk: Uint8Array) => {
-      reader.push(chunk);
-      for (let item = reader.next(); item !== undefined; item = reader.next()) {
-        if (item.kind === 'request') this.#take(stream, item);
+      try {
+        reader.push(chunk);
+        for (let item = reader.next(); item !== undefined; item = reader.next()) {
+          if (item.kind === 'request') this.#take(stream, item);
+        }
+      } catch (error) {
+        // What Weir did not take for RTSP was passed through to us as it is.
+        if (!isWeirError(error, 'RTSP_BAD_MESSAGE')) throw error;
+        stream.end(serializeResponse({ status: 400, headers: Headers.of([]) }));
       }
     });
   }

@@ -169,13 +169,13 @@ export class RtspConnection implements Caller {
     } catch (error) {
       if (!isWeirError(error, 'RTSP_BAD_MESSAGE')) throw error;
       this.#log.debug('bad request', { error: describeError(error) });
-      this.#refuseMessage(Number(error.fields.status ?? 400));
+      this.#refuseMessage(Number(error.fields.status ?? 400), error.fields.cseq?.toString());
     }
   }
 
   /** What cannot be framed cannot be skipped either: an answer, then the end. */
-  #refuseMessage(status: number): void {
-    this.#send({ status, close: true }, undefined);
+  #refuseMessage(status: number, cseqText?: string): void {
+    this.#send({ status, close: true }, cseqText);
     void this.close();
   }
 
