@@ -20,7 +20,7 @@ export async function openLinuxHal({ log, realtime }: HalOptions): Promise<Hal> 
     const nft = new Nft();
     const nics = owned.use(await LinuxNics.open(network, log));
     const interception = owned.use(new LinuxInterception({ nft, network, clock, log }));
-    const datapath = owned.use(await openDatapath({ realtime, log }));
+    const datapath = owned.use(openDatapath({ realtime, log }));
     return {
       nics,
       forwarding: new LinuxForwarding({ nft, log }),

@@ -117,6 +117,7 @@ export class Intake {
       const hungUp = () => settle('hung-up');
       const timer = this.#clock.after(waitMs, () => settle('silence'));
       stream.on('data', settle).on('end', hungUp).on('close', hungUp).resume();
+      if (stream.readableEnded || stream.destroyed) hungUp();
     });
   }
 

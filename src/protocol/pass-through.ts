@@ -118,6 +118,7 @@ function firstBytes({ stream }: TcpConnection): Promise<Uint8Array> {
     };
     const hungUp = () => settle(new Uint8Array());
     stream.on('data', settle).on('end', hungUp).on('close', hungUp).on('error', hungUp).resume();
+    if (stream.readableEnded || stream.destroyed) hungUp();
   });
 }
 

@@ -23,7 +23,7 @@ export function chooseTransport(
   for (const spec of specs) {
     if (spec.profile !== 'RTP/AVP' || spec.cast !== 'unicast') continue;
     if (spec.mode !== undefined && spec.mode !== 'PLAY') continue;
-    if (spec.destination !== undefined && spec.destination !== viewer.viewerAddress) continue;
+    if (spec.destination && spec.destination !== viewer.viewerAddress) continue;
     if (spec.lower === 'TCP') {
       const channels = spec.interleaved ?? ([viewer.nextChannels, viewer.nextChannels + 1] as const);
       const free =
