@@ -19,7 +19,7 @@ async function main(args: string[]): Promise<void> {
     }
     case 'demo': {
       const { seconds } = options(rest, { seconds: { type: 'string' } });
-      const { demo } = await import('./demo/demo.ts');
+      const { demo } = await import('./demo/index.ts');
       return demo({ seconds: seconds === undefined ? undefined : Number(seconds) });
     }
     case 'version':

@@ -3,6 +3,7 @@ import type { Endpoint, Hal, NicConfig, NicRole, TcpConnection, TcpListener } fr
 import { applyStages, type Config, type Stage } from './config/index.ts';
 import { Feed } from './feed/index.ts';
 import { Heartbeat } from './health/index.ts';
+import { feedStatus, nicStatus, type RelayStatus, viewerStatus } from './operations/index.ts';
 import {
   Intake,
   type OriginCredentials,
@@ -12,7 +13,6 @@ import {
   ServerPorts,
 } from './protocol/index.ts';
 import { openHooks, SessionMonitor } from './session/index.ts';
-import { feedStatus, nicStatus, type RelayStatus, viewerStatus } from './status/index.ts';
 
 /**
  * The running core of the box, and the only place where its stages are wired: what comes first is opened first and

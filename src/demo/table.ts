@@ -1,4 +1,4 @@
-import type { RelayStatus } from '../status/index.ts';
+import type { RelayStatus } from '../operations/index.ts';
 
 /** One look at the box, with rates since the look before. */
 export interface Look {

@@ -13,10 +13,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/config': ['#base'],
   'src/protocol': ['#base', 'type #hal'],
   'src/session': ['#base', 'type #hal', 'src/protocol'],
-  'src/feed': ['#base', '#hal', 'src/session'],
+  'src/feed': ['#base', '#hal', 'src/protocol', 'src/session'],
   'src/meter': ['#base', 'src/feed'],
   'src/billing': ['#base', 'src/session', 'src/meter', '#storage'],
   'src/upload': ['#base', 'src/billing', '#storage'],
+  'src/operations': ['#base', 'type #hal', 'src/session'],
   'src/console': ['#base', 'src/config', 'src/operations'],
   'src/status': ['#base', 'src/operations'],
   'src/health': ['#base', '#hal'],
@@ -73,6 +74,8 @@ function judge(path: string, line: ImportLine): string | undefined {
   const aliased = aliases[line.specifier];
   if (aliased === undefined && line.specifier.startsWith('#')) return 'no such face';
   const target = aliased === undefined ? join(dirname(path), line.specifier) : join(aliased, 'index.ts');
+  // The version is said in one place, and that is not TypeScript.
+  if (target === 'package.json') return undefined;
   const from = partOf(path);
   const to = partOf(target);
   if (from === to) return undefined;

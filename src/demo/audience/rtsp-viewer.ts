@@ -2,15 +2,10 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, isIPv6, type Socket } from 'node:net';
 import { type Closeable, WeirError } from '#base';
-import {
-  Headers,
-  MessageReader,
-  parseSdp,
-  parseSession,
-  type RtspResponse,
-  resolveControl,
-  serializeRequest,
-} from '../../protocol/rtsp/wire/index.ts';
+import { rtspWire } from '../../protocol/index.ts';
+
+const { Headers, MessageReader, parseSdp, parseSession, resolveControl, serializeRequest } = rtspWire;
+type RtspResponse = rtspWire.RtspResponse;
 
 const limits = { maxHeaderBytes: 16_384, maxBodyBytes: 65_536 };
 const answerMs = 10_000;
