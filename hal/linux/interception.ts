@@ -1,6 +1,6 @@
 import { type Clock, describeError, isWeirError, type Log, Signal, WeirError } from '#base';
 import type { Interception, InterceptionPlan } from '../interception.ts';
-import { canonicalIp } from './ip-address.ts';
+import { canonicalIp } from '../ip-address.ts';
 import { isNoSuchObject, type Nft } from './nft.ts';
 import { PolicyRoute } from './policy-route.ts';
 import type { Rtnetlink } from './rtnetlink.ts';
@@ -181,7 +181,6 @@ export class LinuxInterception implements Interception {
     if (changed.length > 0) await this.#replaceTable(plan);
     const what = [...changed, ...routing].join(', ');
     if (what === '') return;
-    this.#log.warn('interception repaired', { what });
     this.repaired.emit({ what });
   }
 }

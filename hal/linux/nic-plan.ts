@@ -1,7 +1,7 @@
 /** What to do to a NIC so that it is as configured: plain data, made without touching anything. */
 import { WeirError } from '#base';
+import { AF_INET6, familyOf, type IpPrefix, isLinkLocal, parseIp, parsePrefix } from '../ip-address.ts';
 import type { NicConfig, NicMatch, NicRole } from '../nics.ts';
-import { AF_INET6, familyOf, type IpPrefix, isLinkLocal, parseIp, parsePrefix } from './ip-address.ts';
 import type { InterfaceAddress, Link } from './rtnetlink-messages.ts';
 
 /** A link, and where sysfs has it: `/devices/pci0000:00/0000:00:03.0/net/eth0`. */

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { AF_INET, AF_INET6, type IpFamily } from './ip-address.ts';
+import { AF_INET, AF_INET6, type IpFamily } from '../ip-address.ts';
 import type { NetworkNotice, Rtnetlink } from './rtnetlink.ts';
 import type { LocalRoute, PolicyRule } from './rtnetlink-messages.ts';
 import { INTERCEPTED_MARK } from './ruleset.ts';

@@ -1,5 +1,5 @@
 /** rtnetlink(7) messages as plain data: headers and attributes of links, addresses, neighbours, rules, routes. */
-import { AF_INET, AF_INET6, formatIp, type IpFamily } from './ip-address.ts';
+import { AF_INET, AF_INET6, formatIp, type IpFamily } from '../ip-address.ts';
 import type { NetlinkMessage } from './netlink.ts';
 import {
   type Attributes,

@@ -1,5 +1,5 @@
 import { type Clock, type Closeable, type Log, Signal, WeirError } from '#base';
-import { AF_INET, type IpFamily, parseIp } from './ip-address.ts';
+import { AF_INET, type IpFamily, parseIp } from '../ip-address.ts';
 import { isErrno, Netlink, type NetlinkMessage } from './netlink.ts';
 import * as wire from './rtnetlink-messages.ts';
 

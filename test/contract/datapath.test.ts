@@ -3,6 +3,7 @@ import { createLog } from '#base';
 import { openDatapath } from '../../hal/datapath/datapath.ts';
 import { datapathContract } from './datapath.contract.ts';
 import { loopbackWorld, simWorld } from './datapath-world.ts';
+import { feedContract } from './feed.contract.ts';
 
 /** What the datapath has to report is a failed test. */
 const log = createLog({
@@ -16,6 +17,7 @@ const log = createLog({
 
 describe('the simulated datapath', () => {
   datapathContract(simWorld);
+  describe('a feed', () => feedContract(simWorld));
 });
 
 describe('the native datapath', () => {
@@ -27,7 +29,7 @@ describe('the native datapath', () => {
     if (sandboxed) execFileSync('ip', ['route', 'replace', '198.51.100.0/24', 'dev', 'lo']);
   });
 
-  datapathContract(() =>
-    loopbackWorld(openDatapath({ log, realtime: false }), sandboxed ? silent : undefined),
-  );
+  const open = () => loopbackWorld(openDatapath({ log, realtime: false }), sandboxed ? silent : undefined);
+  datapathContract(open);
+  describe('a feed', () => feedContract(open));
 });

@@ -39,6 +39,7 @@ describe('lab: a box that only forwards', function () {
         await using player = await Player.start(viewer.host, kind, url, transport);
         await player.decodes(25, 15_000);
         await player.quit();
+        assert.deepEqual(player.complaints, []);
         await origin.until(() => origin.requests('TEARDOWN', from) === 1, 5_000, 'TEARDOWN');
         const packets = await capture.stop();
         const flows = mediaFlows(packets).filter((flow) => flow.destination.address === viewer.address4);

@@ -18,25 +18,32 @@ export class Player implements AsyncDisposable {
   readonly program: Program;
   /** One entry per decoded picture, in order. */
   readonly pictures: readonly string[];
+  /** What it said of pictures it could not decode whole. */
+  readonly complaints: readonly string[];
   readonly #kind: PlayerKind;
 
-  private constructor(program: Program, kind: PlayerKind, pictures: readonly string[]) {
+  private constructor(
+    program: Program,
+    kind: PlayerKind,
+    told: { readonly pictures: readonly string[]; readonly complaints: readonly string[] },
+  ) {
     this.program = program;
     this.#kind = kind;
-    this.pictures = pictures;
+    this.pictures = told.pictures;
+    this.complaints = told.complaints;
   }
 
   static async start(host: Host, kind: PlayerKind, url: string, transport: Transport): Promise<Player> {
     const pictures: string[] = [];
+    const complaints: string[] = [];
     const onLine = (line: string) => {
       const picture = kind.pictureOf(line);
       if (picture !== undefined) pictures.push(picture);
+      else if (/error while decoding|concealing|corrupt|missed|lost packet/i.test(line))
+        complaints.push(line);
     };
-    return new Player(
-      await Program.start(host, kind.commandLine(url, transport), { onLine }),
-      kind,
-      pictures,
-    );
+    const program = await Program.start(host, kind.commandLine(url, transport), { onLine });
+    return new Player(program, kind, { pictures, complaints });
   }
 
   /** Waits until `count` pictures more than now are decoded. */
