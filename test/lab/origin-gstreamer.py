@@ -27,7 +27,9 @@ def pipeline():
     video = (
         "videotestsrc is-live=true pattern=ball animation-mode=frames"
         " ! video/x-raw,width=320,height=240,framerate=25/1"
-        f" ! x264enc tune=zerolatency speed-preset=ultrafast bitrate={options['videoKbps']}"
+        # One slice a picture: the payloader repeats SPS and PPS before every IDR slice, and FFmpeg would take each
+        # for a picture of its own.
+        f" ! x264enc threads=1 tune=zerolatency speed-preset=ultrafast bitrate={options['videoKbps']}"
         f" key-int-max={options['keyInterval']} ! video/x-h264,profile=baseline"
         " ! rtph264pay name=pay0 pt=96 mtu=1400 config-interval=-1"
     )
