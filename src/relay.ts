@@ -84,9 +84,10 @@ export class Relay implements Closeable {
 
   async #open(): Promise<void> {
     const { datapath, interception, nics } = this.#hal;
-    this.#parts.use(this.monitor);
-    this.#parts.defer(async () => void (await Promise.all([...this.#connections].map((one) => one.close()))));
+    // The other way round at the end: viewers get their BYE and the origins their TEARDOWN while all connections stand.
     this.#parts.defer(() => this.#intake.close());
+    this.#parts.defer(async () => void (await Promise.all([...this.#connections].map((one) => one.close()))));
+    this.#parts.use(this.monitor);
     const listen = async (address: string) => {
       const listener = await datapath.listen({
         local: { address, port: 0 },
