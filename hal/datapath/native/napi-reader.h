@@ -114,8 +114,9 @@ class NapiReader {
   }
 
   NapiReader nested(const char* name) {
+    napi_valuetype type = napi_undefined;
     const napi_value held = property(name);
-    if (held == nullptr) refuse(name);
+    if (held == nullptr || napi_typeof(env_, held, &type) != napi_ok || type != napi_object) refuse(name);
     return {env_, held, misfit_};
   }
 
