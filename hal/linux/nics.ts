@@ -117,6 +117,7 @@ export class LinuxNics implements Nics {
       }
     } catch (error) {
       for (const step of undo.reverse()) await this.#takeBack(step);
+      await this.#readAll();
       throw error;
     }
   }

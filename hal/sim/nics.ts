@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Signal, WeirError } from '#base';
 import { canonicalIp, parsePrefix } from '../ip-address.ts';
 import { findNic, type NicCandidate, planNic } from '../linux/nic-plan.ts';
@@ -182,7 +183,7 @@ export class SimNics implements Nics {
       if (step.kind === 'mtu') found.mtu = step.mtu;
       else if (step.kind === 'up') found.up = true;
       else if (step.kind === 'add-address') found.addresses = [...found.addresses, step.prefix];
-      else found.addresses = found.addresses.filter((one) => one.address !== step.address.address);
+      else found.addresses = found.addresses.filter((one) => !isDeepStrictEqual(one, prefixOf(step.address)));
     }
   }
 
@@ -203,7 +204,7 @@ export class SimNics implements Nics {
       const before = this.#told.get(role);
       const found = this.#devices.get(ifindex);
       const now = found ? nicOf(role, found) : before && { ...before, linkUp: false, addresses: [] };
-      if (!now || JSON.stringify(now) === JSON.stringify(before)) continue;
+      if (!now || isDeepStrictEqual(now, before)) continue;
       this.#told.set(role, now);
       if (before) this.changed.emit(now);
     }
@@ -217,6 +218,8 @@ function tooLarge(config: Readonly<Record<NicRole, NicConfig>>): WeirError | und
     fields: { errno: 'EINVAL' },
   });
 }
+
+const prefixOf = ({ address, prefixLength }: NicAddress): NicAddress => ({ address, prefixLength });
 
 const linkOf = ({ ifindex, device, mac, mtu, up, carrier }: SimDevice): Link => ({
   ifindex,

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { isWeirError } from '#base';
+import type { NicConfig, Nics } from '#hal';
+import { next } from './datapath-world.ts';
+
+/** The NICs under test, `wan0` and `lan0`, and what happens to them from outside. */
+export interface NicsWorld extends AsyncDisposable {
+  readonly nics: Nics;
+  /** What the machine itself says, addresses without link-local ones. */
+  inspect(device: string): Promise<{ mtu: number; up: boolean; addresses: readonly string[] }>;
+  mac(device: string): string;
+  /** The path below /sys, as udevadm tells it. */
+  path(device: string): string;
+  setCarrier(device: string, carrier: boolean): Promise<void>;
+  addAddress(device: string, address: string): Promise<void>;
+  remove(device: string): Promise<void>;
+  /** Puts `lan0` in again after `remove`: same name, another index. */
+  replaceLan(): Promise<void>;
+  /** The viewer at this address, on `lan0`, sends something. */
+  meet(address: string): Promise<{ mac: string }>;
+  /** Somebody sends something over `lan0`. */
+  traffic(): Promise<void>;
+}
+
+const wan: NicConfig = { device: 'wan0', addresses: [] };
+const lan: NicConfig = { device: 'lan0', addresses: [] };
+
+/** What every implementation of `Nics` keeps. */
+export function nicsContract(makeWorld: () => Promise<NicsWorld>): void {
+  let world: NicsWorld;
+  beforeEach(async () => {
+    world = await makeWorld();
+  });
+  afterEach(async () => {
+    await world[Symbol.asyncDispose]();
+  });
+
+  const refusal = async (config: { wan: NicConfig; access: NicConfig }) =>
+    await world.nics.apply(config).then(
+      () => assert.fail('apply should reject'),
+      (error: unknown) => (isWeirError(error) ? error : assert.fail(String(error))),
+    );
+
+  it('binds by device name and keeps the addresses of a NIC without any in its configuration', async () => {
+    const before = await world.inspect('lan0');
+    await world.nics.apply({ wan, access: lan });
+    const nic = world.nics.get('access');
+    assert.equal(nic.device, 'lan0');
+    assert.equal(nic.mac, world.mac('lan0'));
+    assert.equal(nic.linkUp, true);
+    assert.deepEqual((await world.inspect('lan0')).addresses, before.addresses);
+    assert.notEqual(nic.ifindex, world.nics.get('wan').ifindex);
+  });
+
+  it('binds by MAC address, whatever its case', async () => {
+    await world.nics.apply({ wan, access: { mac: world.mac('lan0').toUpperCase(), addresses: [] } });
+    assert.equal(world.nics.get('access').device, 'lan0');
+  });
+
+  it('binds by the path in sysfs, by its end, and with /sys before it', async () => {
+    const path = world.path('lan0');
+    for (const given of [path, path.split('/').slice(-2).join('/'), `/sys${path}`]) {
+      await world.nics.apply({ wan, access: { path: given, addresses: [] } });
+      assert.equal(world.nics.get('access').device, 'lan0', given);
+    }
+  });
+
+  it('tells which NICs there are when the one wanted is missing', async () => {
+    const error = await refusal({ wan, access: { device: 'lan7', addresses: [] } });
+    assert.equal(error.code, 'NIC_MISSING');
+    assert.match(error.describe(), /device lan7 for interfaces\.access/);
+    assert.match(error.advice ?? '', new RegExp(`wan0 ${world.mac('wan0')}`));
+    assert.match(error.advice ?? '', /lan0/);
+  });
+
+  it('refuses one NIC for both roles, and a role without a NIC', async () => {
+    assert.equal((await refusal({ wan, access: wan })).code, 'CONFIG_BAD_VALUE');
+    assert.equal((await refusal({ wan, access: { addresses: [] } })).code, 'CONFIG_BAD_VALUE');
+  });
+
+  it('refuses an address that is none before it touches anything', async () => {
+    const before = await world.inspect('wan0');
+    const bad = { ...lan, addresses: ['192.0.2.300/24'] };
+    assert.equal((await refusal({ wan: { ...wan, mtu: 1400 }, access: bad })).code, 'CONFIG_BAD_VALUE');
+    assert.deepEqual(await world.inspect('wan0'), before);
+  });
+
+  it('makes the addresses of both families exact', async () => {
+    const addresses = ['192.0.2.1/24', '192.0.2.2/24', '2001:db8:9::1/64'];
+    await world.nics.apply({ wan, access: { ...lan, addresses } });
+    assert.deepEqual([...(await world.inspect('lan0')).addresses].sort(), addresses);
+    await world.nics.apply({ wan, access: { ...lan, addresses: addresses.slice(1) } });
+    assert.deepEqual([...(await world.inspect('lan0')).addresses].sort(), addresses.slice(1));
+  });
+
+  it('changes the prefix length of an address', async () => {
+    for (const addresses of [
+      ['192.0.2.1/24', '2001:db8:9::1/64'],
+      ['192.0.2.1/25', '2001:db8:9::1/80'],
+    ]) {
+      await world.nics.apply({ wan, access: { ...lan, addresses } });
+      assert.deepEqual([...(await world.inspect('lan0')).addresses].sort(), addresses);
+    }
+  });
+
+  it('sets the MTU and switches the NIC on', async () => {
+    await world.nics.apply({ wan: { ...wan, mtu: 1400 }, access: lan });
+    const { mtu, up } = await world.inspect('wan0');
+    assert.deepEqual({ mtu, up }, { mtu: 1400, up: true });
+    assert.equal(world.nics.get('wan').mtu, 1400);
+  });
+
+  it('leaves everything as it was when a later step fails', async () => {
+    await world.nics.apply({ wan, access: lan });
+    const before = [await world.inspect('wan0'), await world.inspect('lan0')];
+    const error = await refusal({
+      wan: { ...wan, mtu: 1400, addresses: ['192.0.2.1/24'] },
+      access: { ...lan, mtu: 1_000_000_000 },
+    });
+    assert.equal(error.code, 'NETLINK_FAILED');
+    assert.equal(error.fields.errno, 'EINVAL');
+    assert.deepEqual([await world.inspect('wan0'), await world.inspect('lan0')], before);
+    assert.equal(world.nics.get('wan').mtu, before[0]?.mtu);
+  });
+
+  it('tells nothing when the same configuration is applied again', async () => {
+    const access = { ...lan, addresses: ['192.0.2.1/24'], mtu: 1400 };
+    await world.nics.apply({ wan, access });
+    const told: unknown[] = [];
+    using _listening = world.nics.changed.on((nic) => told.push(nic));
+    await world.nics.apply({ wan, access });
+    assert.deepEqual(told, []);
+  });
+
+  it('tells of a cable that is pulled and plugged in again', async () => {
+    await world.nics.apply({ wan, access: lan });
+    const pulled = next(world.nics.changed);
+    await world.setCarrier('lan0', false);
+    assert.deepEqual(pick(await pulled), { role: 'access', linkUp: false });
+    const plugged = next(world.nics.changed);
+    await world.setCarrier('lan0', true);
+    assert.deepEqual(pick(await plugged), { role: 'access', linkUp: true });
+  });
+
+  it('tells of an address that somebody adds', async () => {
+    await world.nics.apply({ wan, access: lan });
+    const told = next(world.nics.changed);
+    await world.addAddress('wan0', '192.0.2.77/32');
+    const nic = await told;
+    assert.equal(nic.role, 'wan');
+    assert.ok(nic.addresses.some(({ address }) => address === '192.0.2.77'));
+  });
+
+  it('says that a NIC is gone, and binds it again with its addresses when it is back', async () => {
+    const config = { wan, access: { ...lan, addresses: ['192.0.2.1/24'], mtu: 1400 } };
+    await world.nics.apply(config);
+    const { ifindex } = world.nics.get('access');
+    const gone = when(world.nics, () => {
+      const { linkUp, addresses } = world.nics.get('access');
+      return !linkUp && addresses.length === 0;
+    });
+    await world.remove('lan0');
+    await gone;
+    await assert.rejects(world.nics.counters('access'), (error) => isWeirError(error, 'NIC_MISSING'));
+
+    const back = when(world.nics, () => {
+      const nic = world.nics.get('access');
+      return nic.linkUp && nic.mtu === 1400 && nic.addresses.some(({ address }) => address === '192.0.2.1');
+    });
+    await world.replaceLan();
+    await back;
+    assert.notEqual(world.nics.get('access').ifindex, ifindex);
+    assert.ok((await world.inspect('lan0')).addresses.includes('192.0.2.1/24'));
+  });
+
+  it('knows the MAC address of a viewer it has met, in whatever form its address is written', async () => {
+    await world.nics.apply({ wan, access: lan });
+    assert.equal(world.nics.macOf('198.51.100.99'), undefined);
+    for (const address of ['198.51.100.10', '2001:db8:2::10']) {
+      const { mac } = await world.meet(address);
+      assert.equal(world.nics.macOf(address), mac);
+    }
+    assert.equal(world.nics.macOf('2001:0DB8:2:0::10'), world.nics.macOf('2001:db8:2::10'));
+  });
+
+  it('counts bytes and packets in 64 bits', async () => {
+    await world.nics.apply({ wan, access: lan });
+    const before = await world.nics.counters('access');
+    await world.traffic();
+    const after = await world.nics.counters('access');
+    assert.equal(typeof after.rxBytes, 'bigint');
+    assert.ok(after.rxPackets > before.rxPackets);
+    assert.ok(after.rxBytes - before.rxBytes >= after.rxPackets - before.rxPackets);
+  });
+
+  it('has no NIC before the first configuration and takes none after close', async () => {
+    assert.throws(
+      () => world.nics.get('wan'),
+      (error) => isWeirError(error, 'NIC_MISSING'),
+    );
+    await world.nics.close();
+    await world.nics.close();
+    assert.equal((await refusal({ wan, access: lan })).code, 'ALREADY_CLOSED');
+  });
+}
+
+const pick = ({ role, linkUp }: { role: string; linkUp: boolean }) => ({ role, linkUp });
+
+/** Resolves when a change has made `condition` true. */
+async function when(nics: Nics, condition: () => boolean): Promise<void> {
+  while (!condition()) await next(nics.changed);
+}
