@@ -64,7 +64,10 @@ describeReal('real packets', import.meta.filename, () => {
       void world.network.viewer.call('say', id, 'bye');
       await ended;
       await world.network.viewer.call('hangUp', id);
+      const before = await world.network.viewer.call('retransmissions');
       assert.match((await dial(originAt[family], 40_001)).greeting, /^weir /);
+      // A SYN that the old socket gets is answered by an ACK, and only repeated SYNs reach the listener.
+      assert.equal(await world.network.viewer.call('retransmissions'), before);
     }
   });
 

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { createInterface, type Interface } from 'node:readline';
 
@@ -80,6 +80,15 @@ const calls = {
   hangUp: (id: number): void => {
     lines.get(id)?.socket.destroy();
     lines.delete(id);
+  },
+
+  /** TCP segments this host has had to send again (RFC 4022, tcpRetransSegs). */
+  retransmissions: (): number => {
+    const [names, values] = readFileSync('/proc/net/snmp', 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('Tcp:'))
+      .map((line) => line.split(' '));
+    return Number(values?.[names?.indexOf('RetransSegs') ?? -1]);
   },
 
   /** A UDP socket; returns its number. */
