@@ -1,0 +1,424 @@
+/*
+ * The receiving half of the load generator: many viewers' sockets in one thread. Whoever started it speaks RTSP through
+ * it; it moves the bytes, counts the media and keeps the time.
+ *
+ * Commands, a line each on standard input (VIEWER and TRACK are numbers, HEX is two digits a byte):
+ *   udp VIEWER TRACK ADDRESS PORT        bind RTP to PORT, RTCP to PORT+1         -> bound VIEWER TRACK
+ *   source VIEWER TRACK ADDRESS RTP RTCP what comes from elsewhere is foreign; sends the hole punch
+ *   channels VIEWER TRACK RTP RTCP       the track comes in '$' frames
+ *   connect VIEWER FROM TO PORT          -> connected VIEWER MONO_NS | closed VIEWER ERRNO
+ *   send VIEWER HEX                      RTSP text                                -> sent VIEWER MONO_NS
+ *   reading VIEWER 0|1                   stops or goes on reading its connection
+ *   close VIEWER                         all sockets of the viewer
+ *   reset                                counts anew
+ *   report                               -> report JSON
+ * Told without being asked: message VIEWER HEX; closed VIEWER ERRNO (0: end of file).
+ * Errors of a command: error VIEWER TEXT. Ends with its standard input.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "rtp-stats.h"
+#include "rtsp-stream.h"
+
+enum { TRACKS = 4, BATCH = 64, PACKET_KEPT = 2048, TCP_READ = 1 << 18, EVENTS = 256 };
+enum kind { KIND_RTP, KIND_RTCP, KIND_TCP };
+
+struct endpoint {
+  enum kind kind;
+  int fd; /* -1: none */
+  struct viewer *viewer;
+  struct track *track;
+};
+
+struct track {
+  bool used;
+  struct endpoint rtp, rtcp;
+  struct sockaddr_storage rtp_source, rtcp_source;
+  bool source_known;
+  uint8_t channels[2];
+  struct rtp_stats stats;
+};
+
+struct viewer {
+  uint32_t number;
+  struct endpoint tcp;
+  bool connecting, has_channels;
+  uint64_t unknown_frames;
+  struct rtsp_stream stream;
+  struct track tracks[TRACKS];
+};
+
+static int epoll_fd;
+static struct viewer **viewers;
+static uint32_t viewer_room;
+
+static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void tell(const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  vprintf(format, list);
+  va_end(list);
+  putchar('\n');
+}
+
+static void tell_hex(const char *word, uint32_t number, const char *bytes, size_t length) {
+  printf("%s %u ", word, number);
+  for (size_t i = 0; i < length; i++) printf("%02x", (unsigned char)bytes[i]);
+  putchar('\n');
+}
+
+static struct viewer *viewer_of(uint32_t number) {
+  if (number >= viewer_room) {
+    uint32_t room = viewer_room ? viewer_room : 64;
+    while (room <= number) room *= 2;
+    struct viewer **larger = realloc(viewers, room * sizeof *viewers);
+    if (!larger) abort();
+    memset(larger + viewer_room, 0, (room - viewer_room) * sizeof *viewers);
+    viewers = larger;
+    viewer_room = room;
+  }
+  if (!viewers[number]) {
+    struct viewer *viewer = calloc(1, sizeof *viewer);
+    if (!viewer) abort();
+    viewer->number = number;
+    viewer->tcp = (struct endpoint){KIND_TCP, -1, viewer, NULL};
+    for (int i = 0; i < TRACKS; i++) {
+      struct track *track = &viewer->tracks[i];
+      track->rtp = (struct endpoint){KIND_RTP, -1, viewer, track};
+      track->rtcp = (struct endpoint){KIND_RTCP, -1, viewer, track};
+    }
+    viewers[number] = viewer;
+  }
+  return viewers[number];
+}
+
+static void drop(struct endpoint *endpoint) {
+  if (endpoint->fd >= 0) close(endpoint->fd);
+  endpoint->fd = -1;
+}
+
+static bool watch(struct endpoint *endpoint, uint32_t events, int operation) {
+  struct epoll_event event = {.events = events, .data.ptr = endpoint};
+  return epoll_ctl(epoll_fd, operation, endpoint->fd, &event) == 0;
+}
+
+/* ---- UDP ---- */
+
+static bool open_udp(struct endpoint *endpoint, const char *address, unsigned port) {
+  struct sockaddr_storage local;
+  socklen_t length = address_of(address, port, &local);
+  drop(endpoint);
+  endpoint->fd = length ? socket(local.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) : -1;
+  if (endpoint->fd < 0) return false;
+  int on = 1, room = 4 << 20;
+  if (setsockopt(endpoint->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0) {
+    setsockopt(endpoint->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  }
+  setsockopt(endpoint->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+  return bind(endpoint->fd, (struct sockaddr *)&local, length) == 0 && watch(endpoint, EPOLLIN, EPOLL_CTL_ADD);
+}
+
+/* The kernel's receive time on the monotonic clock; `offset_ns` is how far that is behind the wall clock. */
+static uint64_t arrival_ns(struct msghdr *message, uint64_t offset_ns) {
+  for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS) continue;
+    struct timespec time;
+    memcpy(&time, CMSG_DATA(part), sizeof time);
+    return (uint64_t)time.tv_sec * 1000000000ull + (uint64_t)time.tv_nsec - offset_ns;
+  }
+  return clock_ns(CLOCK_MONOTONIC);
+}
+
+static void receive_udp(struct endpoint *endpoint) {
+  static struct mmsghdr messages[BATCH];
+  static struct iovec parts[BATCH];
+  static struct sockaddr_storage senders[BATCH];
+  static uint8_t packets[BATCH][PACKET_KEPT];
+  static char control[BATCH][64];
+  struct track *track = endpoint->track;
+  int got;
+  do {
+    for (int i = 0; i < BATCH; i++) {
+      parts[i] = (struct iovec){packets[i], PACKET_KEPT};
+      messages[i].msg_hdr = (struct msghdr){
+          .msg_name = &senders[i],
+          .msg_namelen = sizeof senders[i],
+          .msg_iov = &parts[i],
+          .msg_iovlen = 1,
+          .msg_control = control[i],
+          .msg_controllen = sizeof control[i],
+      };
+    }
+    got = recvmmsg(endpoint->fd, messages, BATCH, 0, NULL);
+    uint64_t offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+    const struct sockaddr_storage *expected =
+        endpoint->kind == KIND_RTP ? &track->rtp_source : &track->rtcp_source;
+    for (int i = 0; i < got; i++) {
+      uint32_t length = messages[i].msg_len;
+      if (track->source_known && !same_address(&senders[i], expected)) track->stats.foreign += 1;
+      if (endpoint->kind == KIND_RTP) {
+        rtp_take(&track->stats, packets[i], length, length, arrival_ns(&messages[i].msg_hdr, offset_ns));
+      } else {
+        rtcp_take(&track->stats, packets[i], length);
+      }
+    }
+  } while (got == BATCH);
+}
+
+/* What players send to open a way through NATs and firewalls: an RTP header, and an empty receiver report. */
+static void punch(struct track *track, uint32_t number) {
+  uint8_t rtp[12] = {0x80}, rr[8] = {0x80, 201, 0, 1};
+  memcpy(rtp + 8, &number, 4);
+  memcpy(rr + 4, &number, 4);
+  socklen_t length = sizeof(struct sockaddr_in6);
+  if (track->rtp_source.ss_family == AF_INET) length = sizeof(struct sockaddr_in);
+  /* One that is refused is repeated by nobody: as with players, media may come without it. */
+  (void)sendto(track->rtp.fd, rtp, sizeof rtp, 0, (struct sockaddr *)&track->rtp_source, length);
+  (void)sendto(track->rtcp.fd, rr, sizeof rr, 0, (struct sockaddr *)&track->rtcp_source, length);
+}
+
+/* ---- TCP ---- */
+
+static void on_frame(void *context, uint8_t channel, const uint8_t *bytes, uint32_t have, uint32_t length) {
+  struct viewer *viewer = context;
+  for (int i = 0; i < TRACKS; i++) {
+    struct track *track = &viewer->tracks[i];
+    if (!track->used || track->rtp.fd >= 0) continue;
+    if (channel == track->channels[0]) {
+      rtp_take(&track->stats, bytes, have, length, clock_ns(CLOCK_MONOTONIC));
+      return;
+    }
+    if (channel == track->channels[1]) {
+      rtcp_take(&track->stats, bytes, have);
+      return;
+    }
+  }
+  viewer->unknown_frames += 1;
+}
+
+static void on_text(void *context, const char *text, size_t length) {
+  tell_hex("message", ((struct viewer *)context)->number, text, length);
+}
+
+static void end_connection(struct viewer *viewer, int error) {
+  drop(&viewer->tcp);
+  tell("closed %u %d", viewer->number, error);
+}
+
+static void receive_tcp(struct viewer *viewer, uint32_t events) {
+  static uint8_t bytes[TCP_READ];
+  if (viewer->connecting) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    getsockopt(viewer->tcp.fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    if (error) return end_connection(viewer, error);
+    if (!(events & EPOLLOUT)) return;
+    viewer->connecting = false;
+    watch(&viewer->tcp, EPOLLIN, EPOLL_CTL_MOD);
+    tell("connected %u %llu", viewer->number, (unsigned long long)clock_ns(CLOCK_MONOTONIC));
+    return;
+  }
+  ssize_t got = recv(viewer->tcp.fd, bytes, sizeof bytes, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return end_connection(viewer, got < 0 ? errno : 0);
+  struct rtsp_sink sink = {on_frame, on_text, viewer};
+  rtsp_stream_take(&viewer->stream, bytes, (size_t)got, &sink);
+  if (viewer->stream.state == STREAM_BROKEN) end_connection(viewer, EBADMSG);
+}
+
+static bool start_connection(struct viewer *viewer, const char *from, const char *to, unsigned port) {
+  struct sockaddr_storage local, remote;
+  socklen_t local_length = address_of(from, 0, &local), length = address_of(to, port, &remote);
+  drop(&viewer->tcp);
+  if (!local_length || !length) return false;
+  int fd = viewer->tcp.fd = socket(remote.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int on = 1;
+  if (fd < 0 || bind(fd, (struct sockaddr *)&local, local_length) != 0) return false;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  viewer->connecting = true;
+  if (connect(fd, (struct sockaddr *)&remote, length) != 0 && errno != EINPROGRESS) return false;
+  return watch(&viewer->tcp, EPOLLIN | EPOLLOUT, EPOLL_CTL_ADD);
+}
+
+static bool send_hex(struct viewer *viewer, const char *hex) {
+  static char text[1 << 16];
+  size_t length = 0;
+  unsigned byte;
+  while (length < sizeof text && sscanf(hex + 2 * length, "%2x", &byte) == 1) text[length++] = (char)byte;
+  uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+  /* A request fits into an idle send buffer; a short write is a broken test. */
+  if (send(viewer->tcp.fd, text, length, MSG_NOSIGNAL) != (ssize_t)length) return false;
+  tell("sent %u %llu", viewer->number, (unsigned long long)now_ns);
+  return true;
+}
+
+/* ---- reports ---- */
+
+static void report_track(const struct viewer *viewer, int index, const char *separator) {
+  const struct rtp_stats *s = &viewer->tracks[index].stats;
+#define N(name, value) printf("\"" name "\":%llu,", (unsigned long long)(value))
+  printf("%s{", separator);
+  N("viewer", viewer->number);
+  N("track", index);
+  N("packets", s->packets);
+  N("bytes", s->bytes);
+  N("lost", rtp_lost(s));
+  N("duplicates", s->duplicates);
+  N("reordered", s->reordered);
+  N("malformed", s->malformed);
+  N("foreign", s->foreign);
+  N("ssrcChanges", s->ssrc_changes);
+  N("rtcpPackets", s->rtcp_packets);
+  N("byes", s->byes);
+  N("unknownFrames", viewer->unknown_frames);
+  N("firstMonoNs", s->first_ns);
+  N("firstFrameMonoNs", s->first_frame_ns);
+  N("firstSeq", s->first_seq);
+  N("firstRtpTime", s->first_rtp_time);
+  N("longestGapNs", s->longest_gap_ns);
+  N("latencyP50Ns", histogram_percentile(&s->latency, 0.5));
+  printf("\"latencyP99Ns\":%llu}", (unsigned long long)histogram_percentile(&s->latency, 0.99));
+}
+
+static void report(void) {
+  static struct histogram all;
+  memset(&all, 0, sizeof all);
+  printf("report {\"tracks\":[");
+  const char *separator = "";
+  for (uint32_t v = 0; v < viewer_room; v++) {
+    for (int t = 0; viewers[v] && t < TRACKS; t++) {
+      if (!viewers[v]->tracks[t].used) continue;
+      report_track(viewers[v], t, separator);
+      histogram_merge(&all, &viewers[v]->tracks[t].stats.latency);
+      separator = ",";
+    }
+  }
+  printf("],\"latency\":{");
+  N("count", all.count);
+  N("p50Ns", histogram_percentile(&all, 0.5));
+  N("p99Ns", histogram_percentile(&all, 0.99));
+  N("p999Ns", histogram_percentile(&all, 0.999));
+  N("maxNs", all.max_ns);
+  printf("\"minNs\":%llu},", (unsigned long long)histogram_percentile(&all, 0));
+  N("monoNs", clock_ns(CLOCK_MONOTONIC));
+  printf("\"cpuNs\":%llu}\n", (unsigned long long)clock_ns(CLOCK_PROCESS_CPUTIME_ID));
+#undef N
+}
+
+static void reset(void) {
+  for (uint32_t v = 0; v < viewer_room; v++) {
+    for (int t = 0; viewers[v] && t < TRACKS; t++) rtp_reset(&viewers[v]->tracks[t].stats);
+  }
+}
+
+static void close_viewer(struct viewer *viewer) {
+  drop(&viewer->tcp);
+  for (int t = 0; t < TRACKS; t++) {
+    /* What has arrived counts. */
+    if (viewer->tracks[t].rtp.fd >= 0) receive_udp(&viewer->tracks[t].rtp);
+    if (viewer->tracks[t].rtcp.fd >= 0) receive_udp(&viewer->tracks[t].rtcp);
+    drop(&viewer->tracks[t].rtp);
+    drop(&viewer->tracks[t].rtcp);
+  }
+}
+
+/* ---- commands ---- */
+
+static bool obey(const char *line) {
+  uint32_t number, track_index;
+  char from[64], to[64];
+  unsigned a, b;
+  int at = 0;
+  if (strcmp(line, "report") == 0) return report(), true;
+  if (strcmp(line, "reset") == 0) return reset(), true;
+  if (sscanf(line, "send %u %n", &number, &at) == 1 && at) return send_hex(viewer_of(number), line + at);
+  if (sscanf(line, "connect %u %63s %63s %u", &number, from, to, &a) == 4) {
+    return start_connection(viewer_of(number), from, to, a);
+  }
+  if (sscanf(line, "close %u", &number) == 1) return close_viewer(viewer_of(number)), true;
+  if (sscanf(line, "reading %u %u", &number, &a) == 2) {
+    return watch(&viewer_of(number)->tcp, a ? EPOLLIN : 0, EPOLL_CTL_MOD);
+  }
+  if (sscanf(line, "%*s %u %u", &number, &track_index) != 2 || track_index >= TRACKS) {
+    errno = EINVAL;
+    return false;
+  }
+  struct track *track = &viewer_of(number)->tracks[track_index];
+  if (sscanf(line, "udp %*u %*u %63s %u", from, &a) == 2) {
+    track->used = true;
+    if (!open_udp(&track->rtp, from, a) || !open_udp(&track->rtcp, from, a + 1)) return false;
+    tell("bound %u %u", number, track_index);
+    return true;
+  }
+  if (sscanf(line, "source %*u %*u %63s %u %u", from, &a, &b) == 3) {
+    track->source_known = address_of(from, a, &track->rtp_source) && address_of(from, b, &track->rtcp_source);
+    if (track->source_known) punch(track, number);
+    return track->source_known;
+  }
+  if (sscanf(line, "channels %*u %*u %u %u", &a, &b) == 2) {
+    track->used = true;
+    track->channels[0] = (uint8_t)a;
+    track->channels[1] = (uint8_t)b;
+    return true;
+  }
+  errno = EINVAL;
+  return false;
+}
+
+/* False at the end of standard input. */
+static bool read_commands(void) {
+  static char held[1 << 18];
+  static size_t have;
+  ssize_t got = read(STDIN_FILENO, held + have, sizeof held - 1 - have);
+  if (got <= 0) return got < 0 && errno == EINTR;
+  have += (size_t)got;
+  char *line = held, *end;
+  while ((end = memchr(line, '\n', have - (size_t)(line - held)))) {
+    *end = 0;
+    uint32_t number = 0;
+    sscanf(line, "%*s %u", &number);
+    if (!obey(line)) tell("error %u %.40s: %s", number, line, strerror(errno));
+    line = end + 1;
+  }
+  have -= (size_t)(line - held);
+  memmove(held, line, have);
+  return have < sizeof held - 1;
+}
+
+int main(void) {
+  struct rlimit files;
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  struct epoll_event input = {.events = EPOLLIN, .data.ptr = NULL};
+  if (epoll_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &input) != 0) return perror("epoll"), 1;
+  for (;;) {
+    struct epoll_event events[EVENTS];
+    fflush(stdout);
+    int count = epoll_wait(epoll_fd, events, EVENTS, -1);
+    for (int i = 0; i < count; i++) {
+      struct endpoint *endpoint = events[i].data.ptr;
+      if (!endpoint) {
+        if (!read_commands()) return 0;
+      } else if (endpoint->fd < 0) {
+        continue; /* closed by an event before this one */
+      } else if (endpoint->kind == KIND_TCP) {
+        receive_tcp(endpoint->viewer, events[i].events);
+      } else {
+        receive_udp(endpoint);
+      }
+    }
+  }
+}
