@@ -64,6 +64,7 @@ World::World(int realtimePriority) : slots_(std::size_t{kSlots} * kCountersPerSl
   options.realtimePriority = realtimePriority;
   auto started = Engine::start(options, *this);
   CHECK(started.ok());
+  alive_ = started.value.get();
   engine_ = std::move(started.value);
 }
 
@@ -85,7 +86,7 @@ void World::accepted(ListenerId listener, int fd, const Address& local, const Ad
 }
 void World::message(ConnectionId connection, std::span<const std::uint8_t> bytes) {
   messages_.put(Bytes(bytes.begin(), bytes.end()));
-  if (consuming) engine_->consumed(connection, 1, bytes.size());
+  if (consuming) alive_.load()->consumed(connection, 1, bytes.size());
 }
 void World::connectionEnded(ConnectionId connection, ConnectionEnd end, int errnum) {
   ended_.put({connection, end, errnum});

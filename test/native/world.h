@@ -137,6 +137,8 @@ class World : public EventSink {
   Queue<std::uint32_t> byes_;
   Queue<std::uint64_t> refused_;
   std::unique_ptr<Engine> engine_;
+  /** Still good while the engine is being destroyed. */
+  std::atomic<Engine*> alive_ = nullptr;
 };
 
 /** A UDP socket of an origin or a viewer. */

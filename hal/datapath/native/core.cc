@@ -92,7 +92,8 @@ void Engine::Core::listen(const ListenOptions& options, Completion<Listening> do
 }
 
 void Engine::Core::closeListener(ListenerId id, Done done) {
-  done(listeners_.take(id) ? Status{} : Status::dead("listener"));
+  const bool found = listeners_.take(id) != nullptr;
+  done(found ? Status{} : Status::dead("listener"));
 }
 
 void Engine::Core::connect(const ConnectOptions& options, Completion<Connected> done) {
@@ -151,7 +152,11 @@ void Engine::Core::openPair(const PairOptions& options, Completion<PairOpened> d
   done(PairOpened{id, opened.rtp().local(), opened.rtcp().local()});
 }
 
-void Engine::Core::closePair(PairId id, Done done) { done(pairs_.take(id) ? Status{} : Status::dead("pair")); }
+void Engine::Core::closePair(PairId id, Done done) {
+  // Its ports are free when the caller hears of it.
+  const bool found = pairs_.take(id) != nullptr;
+  done(found ? Status{} : Status::dead("pair"));
+}
 
 void Engine::Core::createFeed(const FeedOptions& options, Completion<FeedId> done) {
   const FeedSlot counters(options_.counters, options.slot);

@@ -1,0 +1,159 @@
+#include "tables.h"
+
+#include <string>
+
+namespace tables {
+
+namespace {
+
+Bytes text(const std::string& from) { return {from.begin(), from.end()}; }
+
+Bytes padded(Bytes bytes, std::size_t size) {
+  bytes.resize(size, 0);
+  return bytes;
+}
+
+Bytes transportPacket(std::uint8_t pidHigh, std::uint8_t pidLow, std::uint8_t control, std::uint8_t adaptationFlags) {
+  Bytes packet{0x47, pidHigh, pidLow, control, 0x07, adaptationFlags};
+  packet.resize(188, 0xff);
+  return packet;
+}
+
+Bytes joined(Bytes a, const Bytes& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+}  // namespace
+
+const std::vector<StartCase>& startCases() {
+  using Codec = StartPointCodec;
+  static const std::vector<StartCase> cases{
+      {"H.264 IDR slice alone", Codec::h264, {0x65, 0x88}, true},
+      {"H.264 other slice", Codec::h264, {0x41, 0x9a}, false},
+      {"H.264 sequence parameter set without a picture", Codec::h264, {0x67, 0x42, 0x00}, false},
+      {"H.264 recovery point SEI", Codec::h264, {0x06, 0x06, 0x01, 0xc4, 0x80}, true},
+      {"H.264 SEI of another type", Codec::h264, {0x06, 0x05, 0x01, 0x00, 0x80}, false},
+      {"H.264 SEI with a recovery point behind another message", Codec::h264, {0x06, 0x05, 0x01, 0x00, 0x06, 0x01, 0xc4, 0x80}, true},
+      {"H.264 SEI cut within a long size", Codec::h264, {0x06, 0x05, 0xff, 0xff}, false},
+      {"H.264 STAP-A with SPS, PPS and IDR", Codec::h264, {0x78, 0, 2, 0x67, 0x42, 0, 1, 0x68, 0, 2, 0x65, 0x88}, true},
+      {"H.264 STAP-A without IDR", Codec::h264, {0x78, 0, 2, 0x67, 0x42, 0, 1, 0x68}, false},
+      {"H.264 STAP-A with a length past its end", Codec::h264, {0x78, 0, 9, 0x65, 0x88}, false},
+      {"H.264 FU-A, first of an IDR slice", Codec::h264, {0x7c, 0x85, 0x88}, true},
+      {"H.264 FU-A, middle of an IDR slice", Codec::h264, {0x7c, 0x05, 0x88}, false},
+      {"H.264 FU-A, first of another slice", Codec::h264, {0x7c, 0x81, 0x9a}, false},
+      {"H.264 nothing", Codec::h264, {}, false},
+      {"H.265 IDR_W_RADL", Codec::h265, {0x26, 0x01, 0xaf}, true},
+      {"H.265 CRA", Codec::h265, {0x2a, 0x01, 0xaf}, true},
+      {"H.265 TRAIL_R", Codec::h265, {0x02, 0x01, 0xd0}, false},
+      {"H.265 parameter set without a picture", Codec::h265, {0x40, 0x01, 0x0c}, false},
+      {"H.265 AP with parameter sets and IDR", Codec::h265, {0x60, 0x01, 0, 3, 0x40, 0x01, 0x0c, 0, 3, 0x26, 0x01, 0xaf}, true},
+      {"H.265 AP with an empty unit", Codec::h265, {0x60, 0x01, 0, 0, 0x26, 0x01}, false},
+      {"H.265 FU, first of an IDR", Codec::h265, {0x62, 0x01, 0x93, 0xaf}, true},
+      {"H.265 FU, end of an IDR", Codec::h265, {0x62, 0x01, 0x53, 0xaf}, false},
+      {"AV1 first packet of a coded video sequence", Codec::av1, {0x18, 0x0a}, true},
+      {"AV1 another packet", Codec::av1, {0x10, 0x30}, false},
+      {"VP8 key frame", Codec::vp8, {0x10, 0x50}, true},
+      {"VP8 interframe", Codec::vp8, {0x10, 0x51}, false},
+      {"VP8 key frame with picture id of 15 bits and TL0PICIDX", Codec::vp8, {0x90, 0xc0, 0x80, 0x01, 0x07, 0x50}, true},
+      {"VP8 second partition", Codec::vp8, {0x11, 0x50}, false},
+      {"VP8 cut in its descriptor", Codec::vp8, {0x90, 0x80}, false},
+      {"VP9 key frame, one layer", Codec::vp9, {0x08, 0x82}, true},
+      {"VP9 inter-predicted", Codec::vp9, {0x48, 0x82}, false},
+      {"VP9 lowest spatial layer", Codec::vp9, {0xa8, 0x05, 0x00, 0x82}, true},
+      {"VP9 higher spatial layer", Codec::vp9, {0xa8, 0x05, 0x02, 0x82}, false},
+      {"MPEG-TS with random access indicator", Codec::mp2t, transportPacket(0x01, 0x00, 0x30, 0x40), true},
+      {"MPEG-TS programme association table", Codec::mp2t, transportPacket(0x40, 0x00, 0x10, 0x00), true},
+      {"MPEG-TS other", Codec::mp2t, transportPacket(0x01, 0x00, 0x10, 0x40), false},
+      {"MPEG-TS indicator in the second packet", Codec::mp2t,
+       joined(transportPacket(0x01, 0x00, 0x10, 0x00), transportPacket(0x01, 0x00, 0x30, 0x40)), true},
+      {"MPEG-TS out of step", Codec::mp2t, padded({0x46}, 188), false},
+      {"JPEG first fragment", Codec::mjpeg, {0, 0, 0, 0, 1, 60, 40, 30}, true},
+      {"JPEG later fragment", Codec::mjpeg, {0, 0, 5, 0, 1, 60, 40, 30}, false},
+      {"MPEG-4 visual object sequence", Codec::mpeg4, {0, 0, 1, 0xb0, 0xf5}, true},
+      {"MPEG-4 group of VOP", Codec::mpeg4, {0, 0, 1, 0xb3, 0}, true},
+      {"MPEG-4 I-VOP", Codec::mpeg4, {0, 0, 1, 0xb6, 0x10}, true},
+      {"MPEG-4 P-VOP", Codec::mpeg4, {0, 0, 1, 0xb6, 0x50}, false},
+      {"anything where nothing is known", Codec::none, {1}, true},
+  };
+  return cases;
+}
+
+const std::vector<RtpCase>& rtpCases() {
+  static const std::vector<RtpCase> cases{
+      {"plain", padded({0x80, 96}, 20), true, 8},
+      {"shorter than a header", padded({0x80, 96}, 11), false, 0},
+      {"version 1", padded({0x40, 96}, 20), false, 0},
+      {"payload type of a sender report", padded({0x80, 0xc8}, 20), false, 0},
+      {"two CSRCs", padded({0x82, 96}, 24), true, 4},
+      {"CSRCs past the end", padded({0x8f, 96}, 24), false, 0},
+      {"header extension of one word", {0x90, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0xbe, 0xde, 0, 1, 1, 2, 3, 4, 9}, true, 1},
+      {"header extension past the end", {0x90, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0xbe, 0xde, 0, 9, 1, 2, 3, 4}, false, 0},
+      {"header extension cut", {0x90, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0xbe, 0xde}, false, 0},
+      {"padding", {0xa0, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 7, 7, 0, 0, 3}, true, 2},
+      {"padding of nothing", {0xa0, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0}, false, 0},
+      {"padding longer than the payload", {0xa0, 96, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 7, 9}, false, 0},
+      {"nothing", {}, false, 0},
+  };
+  return cases;
+}
+
+const std::vector<RtcpCase>& rtcpCases() {
+  const Bytes sr = padded({0x80, 200, 0, 6, 0, 0, 0, 1}, 28);
+  const Bytes bye{0x81, 203, 0, 1, 0, 0, 0, 1};
+  const Bytes emptyRr{0x80, 201, 0, 1, 0, 0, 0, 2};
+  Bytes rr = padded({0x81, 201, 0, 7, 0, 0, 0, 2, 0, 0, 0, 1, 0x10, 0x00, 0x01, 0x02}, 32);
+  Bytes gained = rr;
+  gained[13] = 0xff;
+  gained[14] = 0xff;
+  gained[15] = 0xfe;
+  static const std::vector<RtcpCase> cases{
+      {"sender report", sr, true, true, false, false, 0},
+      {"sender report cut", padded({0x80, 200, 0, 5, 0, 0, 0, 1}, 24), false, false, false, false, 0},
+      {"receiver report without blocks (a punch)", emptyRr, true, false, false, false, 0},
+      {"receiver report", rr, true, false, false, true, 0x102},
+      {"receiver report with more duplicates than losses", gained, true, false, false, true, -2},
+      {"receiver report that promises a block and has none", {0x81, 201, 0, 1, 0, 0, 0, 2}, true, false, false, false, 0},
+      {"receiver report and BYE", joined(emptyRr, bye), true, false, true, false, 0},
+      {"length past the end", {0x80, 201, 0, 2, 0, 0, 0, 2}, false, false, false, false, 0},
+      {"good packet, then a cut one", joined(emptyRr, {0x81, 203, 0}), false, false, false, false, 0},
+      {"version 1", {0x40, 201, 0, 1, 0, 0, 0, 2}, false, false, false, false, 0},
+      {"RTP astray", padded({0x80, 96}, 20), false, false, false, false, 0},
+      {"four bytes", {0xce, 0xfa, 0xed, 0xfe}, false, false, false, false, 0},
+      {"nothing", {}, false, false, false, false, 0},
+  };
+  return cases;
+}
+
+const std::vector<FramerCase>& framerCases() {
+  const Bytes frame{'$', 1, 0, 3, 'a', 'b', 'c'};
+  const Bytes request = text("OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n");
+  const Bytes body = text("SET_PARAMETER * RTSP/1.0\r\nContent-Length: 5\r\n\r\n$0\r\n!");
+  static const std::vector<FramerCase> cases{
+      {"frame", frame, "f"},
+      {"empty frame", {'$', 0, 0, 0}, "f"},
+      {"cut frame", {'$', 0, 0, 9, 1}, ""},
+      {"message", request, "m"},
+      {"message, frame, message", joined(joined(request, frame), request), "mfm"},
+      {"body that looks like a frame", joined(body, frame), "mf"},
+      {"line ends without CR", text("PLAY * RTSP/1.0\nCSeq: 2\n\nPAUSE * RTSP/1.0\n\n"), "mm"},
+      {"mixed line ends", text("PLAY * RTSP/1.0\nCSeq: 2\n\r\n"), "m"},
+      {"empty lines between messages", joined(text("\r\n\r\n"), joined(request, text("\r\n\n"))), "m"},
+      {"length in other case and with blanks", text("A / RTSP/1.0\r\ncontent-LENGTH :\t2 \r\n\r\nab"), "m"},
+      {"same length twice", text("A\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nab"), "m"},
+      {"two lengths", text("A\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc"), "b"},
+      {"negative length", text("A\r\nContent-Length: -1\r\n\r\n"), "b"},
+      {"length that is no number", text("A\r\nContent-Length: 1x\r\n\r\n"), "b"},
+      {"empty length", text("A\r\nContent-Length:\r\n\r\n"), "b"},
+      {"length of many digits", text("A\r\nContent-Length: 9999999999\r\n\r\n"), "b"},
+      {"body over the limit", text("A\r\nContent-Length: 17\r\n\r\n"), "b"},
+      {"head over the limit", text("A: " + std::string(70, 'x') + "\r\n\r\n"), "b"},
+      {"head over the limit without an end", text(std::string(70, 'x')), "b"},
+      {"TLS hello", {0x16, 0x03, 0x01, 0x02, 0x00}, "b"},
+      {"bad after good", joined(request, {0x80, 0x00}), "mb"},
+      {"nothing", {}, ""},
+  };
+  return cases;
+}
+
+}  // namespace tables
