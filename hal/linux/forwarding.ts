@@ -1,8 +1,8 @@
-import { describeError, isWeirError, type Log } from '#base';
+import { describeError, isWeirError, type Log, WeirError } from '#base';
 import type { Forwarding } from '../interception.ts';
 import type { Nft } from './nft.ts';
 import { masqueradeRuleset, NAT_TABLE, removeTable } from './ruleset.ts';
-import { writeSysctl } from './sysctl.ts';
+import { readSysctl, writeSysctl } from './sysctl.ts';
 
 type ForwardingOptions = Parameters<Forwarding['apply']>[0];
 
@@ -17,6 +17,10 @@ export class LinuxForwarding implements Forwarding {
   }
 
   async apply(options: ForwardingOptions): Promise<void> {
+    for (const device of [options.wanDevice, options.accessDevice]) {
+      if ((await readSysctl(`net/ipv4/conf/${device}/forwarding`)) !== undefined) continue;
+      throw new WeirError('NIC_MISSING', `there is no NIC ${device}`, { fields: { device } });
+    }
     const undo: Array<readonly [name: string, before: string]> = [];
     try {
       for (const [name, value] of forwardingSettings(options)) {

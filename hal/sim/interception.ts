@@ -102,8 +102,13 @@ export class SimInterception implements Interception {
 
 /** Remembers what it was told. */
 export class SimForwarding implements Forwarding {
+  readonly #hasNic: (device: string) => boolean;
   #applied: Parameters<Forwarding['apply']>[0] | undefined;
   #failure: WeirError | undefined;
+
+  constructor(hasNic: (device: string) => boolean) {
+    this.#hasNic = hasNic;
+  }
 
   /** What is in force. */
   get applied(): Parameters<Forwarding['apply']>[0] | undefined {
@@ -114,6 +119,9 @@ export class SimForwarding implements Forwarding {
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure) throw failure;
+    for (const device of [options.wanDevice, options.accessDevice]) {
+      if (!this.#hasNic(device)) throw new WeirError('NIC_MISSING', `there is no NIC ${device}`);
+    }
     this.#applied = options;
   }
 

@@ -152,6 +152,10 @@ export class SimNics implements Nics {
     else this.#neighbours.set(canonicalIp(address), mac);
   }
 
+  has(device: string): boolean {
+    return [...this.#devices.values()].some((one) => one.device === device);
+  }
+
   /** What the machine itself says of a NIC. */
   inspect(device: string): {
     readonly mtu: number;

@@ -20,11 +20,12 @@ export async function openSimHal(
 ): Promise<SimHal> {
   const owned = new CloseStack();
   const clock = options.clock ?? systemClock;
+  const nics = owned.use(new SimNics(options.nics ?? twoNics));
   return {
-    nics: owned.use(new SimNics(options.nics ?? twoNics)),
+    nics,
     interception: owned.use(new SimInterception(clock)),
     datapath: owned.use(new SimDatapath({ clock })),
-    forwarding: new SimForwarding(),
+    forwarding: new SimForwarding((device) => nics.has(device)),
     board: new SimBoard(),
     close: () => owned.close(),
     [Symbol.asyncDispose]: () => owned.close(),
