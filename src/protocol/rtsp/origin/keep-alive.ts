@@ -3,15 +3,18 @@ import type { Clock, Closeable } from '#base';
 /** Part of the origin's session timeout after which we speak up, so that one lost answer does no harm. */
 const share = 0.4;
 
+/** So many in a row without an answer: the origin is gone, though nobody said so (a host that lost its power). */
+const mostUnanswered = 2;
+
 export interface KeepAliveOptions {
   readonly clock: Clock;
   /** The origin's session timeout (RFC 2326 s.12.37). */
   readonly timeoutSeconds: number;
   /** Methods the origin offers; undefined: it did not say. */
   readonly offered: () => Promise<readonly string[] | undefined>;
-  /** Sends one and resolves to the status; undefined: not sent, or not answered. */
-  readonly send: (method: string) => Promise<number | undefined>;
-  /** The origin does not know the session any more. */
+  /** Sends one, waits at most so long for the answer, and resolves to its status. */
+  readonly send: (method: string, timeoutMs: number) => Promise<number | 'not-sent' | 'no-answer'>;
+  /** The origin does not know the session any more, or is gone. */
   readonly lost: (text: string) => void;
 }
 
@@ -20,7 +23,9 @@ export class KeepAlive implements Closeable {
   readonly #options: KeepAliveOptions;
   readonly #timer: Disposable;
   #method: Promise<string>;
+  readonly #periodMs: number;
   #busy = false;
+  #unanswered = 0;
   #closed = false;
 
   constructor(options: KeepAliveOptions) {
@@ -28,17 +33,20 @@ export class KeepAlive implements Closeable {
     this.#method = options
       .offered()
       .then((methods) => (methods?.includes('GET_PARAMETER') ? 'GET_PARAMETER' : 'OPTIONS'));
-    this.#timer = options.clock.every(options.timeoutSeconds * 1000 * share, () => void this.#tick());
+    this.#periodMs = options.timeoutSeconds * 1000 * share;
+    this.#timer = options.clock.every(this.#periodMs, () => void this.#tick());
   }
 
   async #tick(): Promise<void> {
     if (this.#busy || this.#closed) return;
     this.#busy = true;
-    const status = await this.#options.send(await this.#method);
+    const status = await this.#options.send(await this.#method, this.#periodMs);
     this.#busy = false;
+    this.#unanswered = status === 'no-answer' ? this.#unanswered + 1 : 0;
+    if (this.#closed) return;
     // 401 only says that we cannot sign; the session lives on by our receiver reports.
-    if (status === 454 && !this.#closed)
-      this.#options.lost('the origin does not know our session any more (454)');
+    if (status === 454) this.#options.lost('the origin does not know our session any more (454)');
+    else if (this.#unanswered >= mostUnanswered) this.#options.lost('the origin answers no more');
   }
 
   async close(): Promise<void> {

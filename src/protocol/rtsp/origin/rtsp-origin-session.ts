@@ -182,7 +182,7 @@ export class RtspOriginSession implements OriginSession {
         clock: this.#options.clock,
         timeoutSeconds: this.#timeoutSeconds,
         offered: async () => this.#offeredMethods(),
-        send: (method) => this.#keepAliveRequest(method),
+        send: (method, timeoutMs) => this.#keepAliveRequest(method, timeoutMs),
         lost: (text) => this.#over(text),
       }),
     );
@@ -230,11 +230,12 @@ export class RtspOriginSession implements OriginSession {
     return answered.ok ? parseList(answered.value.headers.get('Public') ?? '') : undefined;
   }
 
-  async #keepAliveRequest(method: string): Promise<number | undefined> {
-    if (!this.signsItself) return undefined;
-    const answered = await this.#request(method, this.#aggregateUrl, []);
+  async #keepAliveRequest(method: string, periodMs: number): Promise<number | 'not-sent' | 'no-answer'> {
+    if (!this.signsItself) return 'not-sent';
+    const timeoutMs = Math.min(periodMs, this.#options.timeoutMs);
+    const answered = await this.#request(method, this.#aggregateUrl, [], { timeoutMs });
     if (answered.ok) return answered.value.status;
-    return answered.refusal.why === 'origin' ? answered.refusal.answer.status : undefined;
+    return answered.refusal.why === 'origin' ? answered.refusal.answer.status : 'no-answer';
   }
 
   async #connected(): Promise<Outcome<OriginLink>> {
