@@ -34,6 +34,13 @@ export interface ShownRelay {
   readonly ended: readonly ShownEnd[];
 }
 
+/** Values beside the smallest configuration. */
+export interface AddedConfig {
+  readonly wan?: Readonly<Record<string, unknown>>;
+  readonly relay?: Readonly<Record<string, unknown>>;
+  readonly rtsp?: Readonly<Record<string, unknown>>;
+}
+
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** Ports of origins that Weir intercepts in the lab. */
@@ -49,12 +56,15 @@ export class Weir implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** Starts it with the smallest configuration and whatever `relay` adds; waits until it relays. */
-  static async start(world: World, relay: Readonly<Record<string, unknown>> = {}): Promise<Weir> {
+  /** Starts it with the smallest configuration and what is added to it; waits until it relays. */
+  static async start(world: World, added: AddedConfig = {}): Promise<Weir> {
     const folder = await mkdtemp(join(tmpdir(), 'weir-lab-'));
     const config = {
-      interfaces: { wan: { device: world.wan.device }, access: { device: world.access.device } },
-      relay: { rtsp: { ports: interceptedPorts }, ...relay },
+      interfaces: {
+        wan: { device: world.wan.device, ...added.wan },
+        access: { device: world.access.device },
+      },
+      relay: { ...added.relay, rtsp: { ports: interceptedPorts, ...added.rtsp } },
     };
     const file = join(folder, 'config.json');
     await writeFile(file, JSON.stringify(config));
