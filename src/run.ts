@@ -57,10 +57,12 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
   log.info('stopped');
 }
 
+/** Makes the data folder, but not its parents: a mistyped path shall not grow a tree. */
 async function makeDataDir(dataDir: string): Promise<void> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await mkdir(dataDir, { mode: 0o700 });
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return;
     throw new WeirError('SOCKET_FAILED', `cannot make the data folder ${dataDir}: ${describeError(cause)}`, {
       cause,
       advice: 'name a folder that can be written with --data',
