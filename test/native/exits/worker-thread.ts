@@ -10,17 +10,18 @@ const [how, count] = process.argv.slice(2);
 if (isMainThread) {
   for (let run = 0; run < Number(count); run += 1) {
     const worker = new Worker(new URL(import.meta.url), { workerData: how });
+    const exited = once(worker, 'exit');
     await once(worker, 'message');
     if (how === 'abandon') process.exit(0);
-    const exited = once(worker, 'exit');
     if (how === 'terminate') await worker.terminate();
+    else worker.postMessage('go');
     await exited;
   }
 } else {
-  const hold = setTimeout(() => {}, 10_000);
   const { busyDatapath } = await import('./busy-datapath.ts');
+  const told = parentPort ? once(parentPort, 'message') : undefined; // holds the worker until then
   await busyDatapath();
   parentPort?.postMessage('busy');
-  if (workerData === 'end') clearTimeout(hold);
+  await told;
   if (workerData === 'exit') process.exit(0);
 }
