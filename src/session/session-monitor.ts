@@ -406,6 +406,7 @@ export class SessionMonitor implements Monitor, Closeable {
     }
     const lingerNs = BigInt(this.#limits().lingerMs) * 1_000_000n;
     for (const entry of this.#entries.values()) {
+      if (isSilent(entry, oldest)) void this.#feedEnded(entry, 'nothing comes from the origin any more');
       const since = entry.desertedSince(now);
       if (entry.feed !== undefined && since !== undefined && now - since >= lingerNs)
         void this.#closeEntry(entry);
@@ -414,6 +415,16 @@ export class SessionMonitor implements Monitor, Closeable {
 }
 
 const tooManyFeeds = refused({ why: 'not-admitted', text: 'too many feeds' });
+
+/**
+ * Nothing has come since `oldest` from an origin that cannot be asked whether it is there: Weir has no signature for a
+ * keep-alive. A source for one viewer alone may be silent because that viewer paused it.
+ */
+function isSilent({ feed, owner, closing }: FeedEntry, oldest: bigint): boolean {
+  if (!feed?.playing || feed.signsItself || owner !== undefined || closing) return false;
+  const { lastRxMonoNs } = feed.counters();
+  return lastRxMonoNs > 0n && lastRxMonoNs < oldest;
+}
 
 /** An answer that concerns the viewer who asked, and nobody else. */
 const isPersonal = (refusal: Refusal): boolean =>
