@@ -6,6 +6,7 @@ import { rtspConnections } from './media-flows.ts';
 import { ScriptedOrigin } from './origin-scripted.ts';
 import { ScriptedViewers } from './viewers-scripted.ts';
 import { Weir } from './weir.ts';
+import { aboveTheLink, addressesOf } from './witness.ts';
 
 describe('lab: how viewers and Weir end', function () {
   this.timeout(60_000);
@@ -67,6 +68,7 @@ describe('lab: how viewers and Weir end', function () {
       await using viewers = await ScriptedViewers.start(world.viewer.host, { url, sources });
       assert.deepEqual(await viewers.settled(5_000), [200, 200]);
       await viewers.watching(5_000);
+      await using wan = await Capture.start(world.box, world.wan.device);
       viewers.command({ command: 'close-udp', viewers: [0] });
       await viewers.program.until(() => viewers.told('ended').length === 1, 5_000, 'the end of the first');
       assert.deepEqual(
@@ -83,6 +85,11 @@ describe('lab: how viewers and Weir end', function () {
       assert.equal(origin.requests('TEARDOWN', from).length, 0);
       await viewers.teardown([1]);
       await origin.until(() => origin.requests('TEARDOWN', from).length === 1, 5_000, 'TEARDOWN');
+      // The refusals were sent to the origin's address; it never hears of them.
+      assert.deepEqual(addressesOf(aboveTheLink(await wan.stop())), [
+        world.wan.address4,
+        world.origin.address4,
+      ]);
     });
 
     for (const transport of ['udp', 'tcp'] as const) {

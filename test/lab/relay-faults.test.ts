@@ -92,23 +92,35 @@ describe('lab: faults on either side of the box', function () {
     assert.equal(held?.txBytes, `${slowCounts?.rtpBytes}`);
   });
 
-  it('an origin that vanishes without a word ends its viewers, who would wait for ever', async () => {
-    const { host } = world.viewer;
-    await using viewers = await ScriptedViewers.start(host, { url, sources: ['198.19.0.1', '198.19.0.2'] });
-    assert.deepEqual(await viewers.settled(5_000), [200, 200]);
-    await viewers.watching(5_000);
-    const keepAlive = setInterval(
-      () => viewers.command({ command: 'request', method: 'GET_PARAMETER' }),
-      3_000,
-    );
-    try {
-      await world.origin.host.ip('link', 'set', 'eth0', 'down');
-      await viewers.program.until(() => viewers.told('ended').length === 2, 30_000, 'the end of both');
-      assert.equal(viewers.told('bye').length, 2);
-      await weir.shows(({ feeds }) => feeds.length === 0, 5_000, 'no feed');
-    } finally {
-      clearInterval(keepAlive);
-      await world.origin.host.ip('link', 'set', 'eth0', 'up');
-    }
-  });
+  for (const guarded of [false, true]) {
+    const which = guarded ? 'that Weir cannot sign a keep-alive for' : 'that is kept alive by requests';
+    it(`an origin ${which} ends its viewers when it vanishes without a word`, async () => {
+      const { host } = world.viewer;
+      const port = guarded ? 8554 : 554;
+      const credentials = guarded ? { user: 'ann', password: 'secret' } : undefined;
+      await using _origin = guarded
+        ? await ScriptedOrigin.start(world.origin.host, { port, digestUsers: { ann: 'secret' } })
+        : undefined;
+      await using viewers = await ScriptedViewers.start(host, {
+        url: `rtsp://${world.origin.address4}:${port}/live`,
+        sources: ['198.19.0.1', '198.19.0.2'],
+        credentials,
+      });
+      assert.deepEqual(await viewers.settled(5_000), [200, 200]);
+      await viewers.watching(5_000);
+      const keepAlive = setInterval(
+        () => viewers.command({ command: 'request', method: 'GET_PARAMETER' }),
+        3_000,
+      );
+      try {
+        await world.origin.host.ip('link', 'set', 'eth0', 'down');
+        await viewers.program.until(() => viewers.told('ended').length === 2, 25_000, 'the end of both');
+        assert.equal(viewers.told('bye').length, 2);
+        await weir.shows(({ feeds }) => feeds.length === 0, 5_000, 'no feed');
+      } finally {
+        clearInterval(keepAlive);
+        await world.origin.host.ip('link', 'set', 'eth0', 'up');
+      }
+    });
+  }
 });

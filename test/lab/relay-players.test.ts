@@ -71,6 +71,14 @@ describe('lab: players through Weir', function () {
         assert.equal(media.length, 2);
       }
 
+      // What the player's NIC received is what Weir holds for it. (By TCP this player hangs up without reading to the end,
+      // and what it has not acknowledged does not count.)
+      const held = (await weir.show()).ended.at(-1);
+      if (transport === 'udp') {
+        assert.equal(held?.txPackets, `${media.reduce((sum, { rtpPackets }) => sum + rtpPackets, 0)}`);
+        assert.equal(held?.txBytes, `${media.reduce((sum, { rtpBytes }) => sum + rtpBytes, 0)}`);
+      }
+
       // One upstream session: one PLAY, the media once.
       const upstream = rtspConnections(seen.wan).flatMap(({ toServer }) => requestsOf(toServer));
       assert.equal(upstream.filter(({ method }) => method === 'PLAY').length, 1);

@@ -98,6 +98,25 @@ describe('lab: one upstream session for any number of viewers', function () {
     }
   }
 
+  it('1,000 viewers at the same instant open one upstream session, and all get media', async () => {
+    // Few packets a second: the point is the rush, not the load.
+    await using slow = await ScriptedOrigin.start(world.origin.host, {
+      ...{ port: 8554, packetsPerSecond: 5, packetsPerStart: 1 },
+    });
+    await using viewers = await ScriptedViewers.start(world.viewer.host, {
+      url: `rtsp://${world.origin.address4}:8554/live`,
+      sources: Array.from({ length: 1000 }, (_, index) => `198.19.${1 + (index >> 7)}.${1 + (index & 127)}`),
+      clientPort: 30_000,
+    });
+    assert.deepEqual(await viewers.settled(30_000), new Array(1000).fill(200));
+    await viewers.watching(10_000);
+    assert.equal((await weir.show()).viewers.length, 1000);
+    await viewers.teardown();
+    await slow.until(() => slow.requests('TEARDOWN').length === 1, 5_000, 'TEARDOWN');
+    assert.equal(slow.requests('SETUP').length, 1);
+    assert.equal(slow.requests('PLAY').length, 1);
+  });
+
   it('counts for every viewer what its NIC received, to the byte', async () => {
     const { host, address6 } = world.viewer;
     const endedBefore = new Set((await weir.show()).ended.map(({ sessionId }) => sessionId));
