@@ -99,23 +99,27 @@ void FeedTrack::takeRtp(ByteView bytes) {
     counters.add(FeedCounter::rejectedPackets, 1);
     return;
   }
-  counters.add(FeedCounter::rxPackets, 1);
-  counters.add(FeedCounter::rxBytes, bytes.size());
-  counters.set(FeedCounter::lastRxMonoNs, static_cast<std::uint64_t>(loop_.nowNs()));
   if (verdict == RtpSequence::Verdict::duplicate) {
     counters.add(FeedCounter::duplicatePackets, 1);
-    return;
+  } else {
+    if (verdict == RtpSequence::Verdict::late) counters.add(FeedCounter::reorderedPackets, 1);
+    publishLoss();
+    passOn(*packet, bytes, verdict == RtpSequence::Verdict::next);
   }
-  if (verdict == RtpSequence::Verdict::late) counters.add(FeedCounter::reorderedPackets, 1);
-  publishLoss();
+  counters.set(FeedCounter::lastRxMonoNs, static_cast<std::uint64_t>(loop_.nowNs()));
+  counters.add(FeedCounter::rxBytes, bytes.size());
+  counters.add(FeedCounter::rxPackets, 1);
+}
+
+void FeedTrack::passOn(const RtpPacket& packet, ByteView bytes, bool newest) {
   RingEntry entry{};
   entry.track = static_cast<std::uint8_t>(index_);
   entry.kind = PacketKind::rtp;
-  entry.seq = packet->seq;
-  entry.rtpTime = packet->rtpTime;
+  entry.seq = packet.seq;
+  entry.rtpTime = packet.rtpTime;
   const std::uint64_t position = feed_.append(entry, bytes);
   // A late packet belongs to an access unit that is over.
-  if (decidesStart_ && verdict == RtpSequence::Verdict::next) noteStart(*packet, position);
+  if (decidesStart_ && newest) noteStart(packet, position);
 }
 
 void FeedTrack::noteStart(const RtpPacket& packet, std::uint64_t position) {

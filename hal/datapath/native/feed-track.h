@@ -48,6 +48,7 @@ class FeedTrack final : UdpUpstream, FrameTaker {
   void onConnectionGone(InterleavedConnection&) override { from_ = {}; }
 
   void takeRtp(ByteView bytes);
+  void passOn(const RtpPacket& packet, ByteView bytes, bool newest);
   void takeRtcp(ByteView bytes);
   void noteStart(const RtpPacket& packet, std::uint64_t position);
   void publishLoss();

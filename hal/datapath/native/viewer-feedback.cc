@@ -16,13 +16,14 @@ constexpr std::int64_t kRefusalWindowNs = 2 * kNsPerSecond;
 void ViewerFeedback::rtcp(std::uint32_t track, ByteView bytes) {
   RtcpSummary summary;
   if (!parseRtcp(bytes, summary)) return;
+  if (summary.lossReported) {
+    lost_[track] = summary.cumulativeLost;
+    std::int64_t sum = 0;
+    // Negative where duplicates outnumber losses: no loss.
+    for (const std::int32_t lost : lost_) sum += std::max(0, lost);
+    counters_.set(ViewerCounter::reportedLostPackets, static_cast<std::uint64_t>(sum));
+  }
   counters_.add(ViewerCounter::rxRtcpPackets, 1);
-  if (!summary.lossReported) return;
-  lost_[track] = summary.cumulativeLost;
-  std::int64_t sum = 0;
-  // Negative where duplicates outnumber losses: no loss.
-  for (const std::int32_t lost : lost_) sum += std::max(0, lost);
-  counters_.set(ViewerCounter::reportedLostPackets, static_cast<std::uint64_t>(sum));
 }
 
 void ViewerFeedback::refused(std::int64_t nowNs) {
