@@ -33,6 +33,8 @@ export class LinuxInterception implements Interception {
   readonly #bypasses = new Map<string, { address: string; port: number; untilMonoNs: bigint }>();
   readonly #watching: Disposable[] = [];
   #soon: Disposable | undefined;
+  /** A check waits or runs: with a slow nft they must not queue up. */
+  #checking = false;
   #plan: InterceptionPlan | undefined;
   /** The table as the kernel tells it after we made it. */
   #expected: string | undefined;
@@ -158,22 +160,30 @@ export class LinuxInterception implements Interception {
   #checkSoon(): void {
     this.#soon ??= this.#clock.after(NOTICE_DELAY_MS, () => {
       this.#soon = undefined;
-      this.#check();
+      // The check that runs may have looked before this change.
+      if (this.#checking) this.#checkSoon();
+      else this.#check();
     });
   }
 
   /** Compares the kernel with what we made, and puts back what somebody else took away or changed. */
   #check(): void {
+    if (this.#checking) return;
+    this.#checking = true;
     const checked = this.#run(async () => {
       const plan = this.#plan;
       if (!plan) return;
       const table = await this.#nft.describeTable('inet', WEIR_TABLE);
       await this.#repair(plan, table === this.#expected ? [] : [`table inet ${WEIR_TABLE}`]);
     });
-    checked.catch((error) => {
-      if (isWeirError(error, 'ALREADY_CLOSED')) return;
-      this.#log.error('interception could not be checked', { error: describeError(error) });
-    });
+    checked
+      .catch((error) => {
+        if (isWeirError(error, 'ALREADY_CLOSED')) return;
+        this.#log.error('interception could not be checked', { error: describeError(error) });
+      })
+      .finally(() => {
+        this.#checking = false;
+      });
   }
 
   async #repair(plan: InterceptionPlan, changed: readonly string[]): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Clock, type Closeable, type Log, Signal, WeirError } from '#base';
+import { type Clock, type Closeable, describeError, type Log, Signal, WeirError } from '#base';
 import { AF_INET, type IpFamily, parseIp } from '../ip-address.ts';
 import { isErrno, Netlink, type NetlinkMessage } from './netlink.ts';
 import * as wire from './rtnetlink-messages.ts';
@@ -26,7 +26,9 @@ export class Rtnetlink implements Closeable {
   private constructor(netlink: Netlink, log: Log) {
     this.#netlink = netlink;
     this.resynced = netlink.resynced;
-    this.notice = new Signal((error) => log.error('network listener failed', { error: String(error) }));
+    this.notice = new Signal((error) =>
+      log.error('network listener failed', { error: describeError(error) }),
+    );
     netlink.notice.on((message) => {
       const notice = parseNotice(message);
       if (notice) this.notice.emit(notice);

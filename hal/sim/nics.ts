@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Signal, WeirError } from '#base';
-import { canonicalIp, parsePrefix } from '../ip-address.ts';
+import { canonicalIp, formatIp, parseIp, parsePrefix } from '../ip-address.ts';
 import { findNic, type NicCandidate, planNic } from '../linux/nic-plan.ts';
 import type { InterfaceAddress, Link } from '../linux/rtnetlink-messages.ts';
 import {
@@ -93,7 +93,8 @@ export class SimNics implements Nics {
   }
 
   macOf(address: string): string | undefined {
-    return this.#neighbours.get(canonicalIp(address));
+    const bytes = parseIp(address);
+    return bytes && this.#neighbours.get(formatIp(bytes));
   }
 
   async close(): Promise<void> {
