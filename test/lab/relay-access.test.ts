@@ -101,6 +101,18 @@ describe("lab: sharing never weakens the origin's access control", function () {
     });
   }
 
+  it("keeps a guarded origin's session past its timeout by receiver reports alone (RFC 2326 s.12.37)", async () => {
+    const options = { port: 8554, auth: 'digest', users, sessionTimeoutSeconds: 5 } as const;
+    await using origin = await GstreamerOrigin.start(world.origin.host, options);
+    const url = `rtsp://ann:ann-secret@${world.origin.address4}:8554/live`;
+    await using player = await Player.start(world.viewer.host, ffmpeg, url, 'udp');
+    // 12 s of pictures.
+    await player.decodes(300, 30_000);
+    assert.equal(origin.requests('GET_PARAMETER'), 0);
+    assert.equal(origin.requests('PLAY'), 1);
+    await player.quit();
+  });
+
   it('the address a viewer dials decides what it gets, whatever its URL says', async () => {
     const [one, two] = world.origins;
     assert.ok(one && two);

@@ -117,6 +117,14 @@ describe('lab: one upstream session for any number of viewers', function () {
     assert.equal(slow.requests('PLAY').length, 1);
   });
 
+  it('a viewer that never punches gets its media at the port it declared (RFC 2326 s.12.39)', async () => {
+    const options = { url, sources: sources(2), clientPort: 31_000, punch: false };
+    await using viewers = await ScriptedViewers.start(world.viewer.host, options);
+    assert.deepEqual(await viewers.settled(5_000), [200, 200]);
+    await viewers.watching(5_000);
+    await viewers.teardown();
+  });
+
   it('counts for every viewer what its NIC received, to the byte', async () => {
     const { host, address6 } = world.viewer;
     const endedBefore = new Set((await weir.show()).ended.map(({ sessionId }) => sessionId));
