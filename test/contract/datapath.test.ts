@@ -22,11 +22,14 @@ describe('the simulated datapath', () => {
 
 describe('the native datapath', () => {
   const sandboxed = process.env.WEIR_TEST_SANDBOX === '1';
-  const silent = { address: '198.51.100.1', port: 9 };
+  const silent = { address: '192.0.2.1', port: 9 };
 
   before(() => {
     // Routed to loopback but nobody's address: the kernel drops what goes there, and says nothing.
-    if (sandboxed) execFileSync('ip', ['route', 'replace', '198.51.100.0/24', 'dev', 'lo']);
+    if (sandboxed) execFileSync('ip', ['route', 'add', '192.0.2.0/24', 'dev', 'lo']);
+  });
+  after(() => {
+    if (sandboxed) execFileSync('ip', ['route', 'delete', '192.0.2.0/24', 'dev', 'lo']);
   });
 
   const open = () => loopbackWorld(openDatapath({ log, realtime: false }), sandboxed ? silent : undefined);
