@@ -307,6 +307,25 @@ TEST("closing an interleaved viewer with bye puts the BYE on its RTCP channel an
   CHECK(viewer->peer.receiveAll() == wanted);
 }
 
+TEST("a viewer whose connection is closed before it is counts every packet that the peer has taken") {
+  World world;
+  FeedRig rig(world);
+  std::uint64_t bytes = 0;
+  for (int i = 0; i < 50; ++i) {
+    const Bytes packet = rig.video(i == 0);
+    bytes += packet.size();
+    rig.send(0, packet);
+  }
+  const auto viewer = rig.addTcp();
+  rig.play(viewer->id);
+  CHECK(close(world, viewer->connection).ok());
+  CHECK_EQ(viewer->peer.receiveAll().size(), bytes + 50 * 4);
+  viewer->peer.close();
+  world.awaitCounter(viewer->slot, ViewerCounter::txPackets, 50);
+  CHECK(World::callDone([&](Done done) { world.engine().closeViewer(viewer->id, false, std::move(done)); }).ok());
+  CHECK_EQ(world.counter(viewer->slot, ViewerCounter::txBytes), bytes);
+}
+
 TEST("a feed comes by an interleaved connection, its RTSP text and unknown frames apart") {
   World world;
   FeedRig rig(world);

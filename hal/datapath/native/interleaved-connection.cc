@@ -44,6 +44,7 @@ InterleavedConnection::InterleavedConnection(Loop& loop, ReceiveArena& arena, Fr
       acknowledgeTimer_(loop, [this] { updateAcknowledged(); }),
       closeTimer_(loop, [this] {
         if (!finSent_) sendFin();
+        updateAcknowledged();
         over_();
       }) {}
 
@@ -394,6 +395,8 @@ void InterleavedConnection::discard() {
     const ssize_t got = ::recv(fd_.get(), arena_.bytes(), kReadBytes, MSG_DONTWAIT);
     if (got > 0 || (got < 0 && errno == EINTR)) continue;
     if (got < 0 && errno == EAGAIN) return;
+    // The peer's last word: what it has acknowledged is counted before the socket is gone.
+    updateAcknowledged();
     broken_ = true;
     watch_.reset();
     closeTimer_.armIn(0);
