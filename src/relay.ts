@@ -235,9 +235,11 @@ export class Relay implements Closeable {
   }
 
   #monitorLimits() {
-    const { maxFeeds, maxViewers, lingerSeconds, openTimeoutSeconds, rtsp } = this.#config.relay;
+    const { maxFeeds, maxFeedsPerAddress, maxViewers, lingerSeconds, openTimeoutSeconds, rtsp } =
+      this.#config.relay;
     return {
       maxFeeds,
+      maxFeedsPerAddress,
       maxViewers,
       lingerMs: lingerSeconds * 1000,
       patienceMs: openTimeoutSeconds * 1000,

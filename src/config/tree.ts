@@ -145,6 +145,13 @@ export const configTree = {
           default: 256,
           help: 'feeds at the same time; further ones are refused',
         },
+        maxFeedsPerAddress: {
+          type: 'integer',
+          min: 1,
+          max: 10_000,
+          default: 64,
+          help: 'feeds opened for one viewer address at the same time; further ones are refused',
+        },
         maxViewers: {
           type: 'integer',
           min: 1,

@@ -1,6 +1,6 @@
 import type { Alarm } from '#base';
 import type { Endpoint, FeedCounters, Nic, NicCounters, ViewerCounters } from '#hal';
-import type { FeedEntry, Viewer } from '../session/index.ts';
+import type { FeedEntry, ViewerSummary } from '../session/index.ts';
 
 /** Counters as JSON: 64-bit values are decimal strings. */
 type Decimals<T> = { readonly [K in keyof T]: string };
@@ -64,7 +64,7 @@ export function feedStatus(entry: FeedEntry): FeedStatus | undefined {
   };
 }
 
-export function viewerStatus(viewer: Viewer, mac: string | undefined): ViewerStatus {
+export function viewerStatus(viewer: ViewerSummary, mac: string | undefined): ViewerStatus {
   const { lastRxMonoNs: _, ...counters } = viewer.counters();
   const { facts, outcome } = viewer;
   return {

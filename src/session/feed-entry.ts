@@ -1,6 +1,6 @@
 import type { Clock } from '#base';
 import type { Endpoint } from '#hal';
-import type { Caller, OriginSession, Outcome, Proof, Target } from '../protocol/index.ts';
+import type { Caller, OriginSession, Outcome, Proof, Target, TerminateCause } from '../protocol/index.ts';
 import { done, refused } from '../protocol/index.ts';
 import type { SharedFeed } from './shared-feed.ts';
 
@@ -9,6 +9,9 @@ export interface Starter {
   readonly caller: Caller;
   /** The tracks it set up, each with the signature of its SETUP. */
   readonly setups: ReadonlyMap<number, Proof>;
+  /** It has left: nothing is started for it any more. */
+  readonly left: boolean;
+  end(cause: TerminateCause): Promise<void>;
 }
 
 /** How one attempt to open the feed came out. */
@@ -26,6 +29,8 @@ export class FeedEntry {
   readonly key: string;
   readonly url: string;
   readonly origin: Endpoint;
+  /** Address of the viewer whose request opened it. */
+  readonly openedFor: string;
   /** Set: not shared, serves this caller alone. */
   readonly owner: Caller | undefined;
   readonly openedAt: number;
@@ -49,6 +54,7 @@ export class FeedEntry {
     key: string;
     target: Target;
     origin: Endpoint;
+    openedFor: string;
     owner: Caller | undefined;
     clock: Clock;
     patienceMs: () => number;
@@ -56,6 +62,7 @@ export class FeedEntry {
     this.key = options.key;
     this.url = options.target.url;
     this.origin = options.origin;
+    this.openedFor = options.openedFor;
     this.owner = options.owner;
     this.#clock = options.clock;
     this.#patienceMs = options.patienceMs;
@@ -125,23 +132,33 @@ export class FeedEntry {
   ): Promise<Outcome<void>> {
     for (;;) {
       const feed = this.feed;
-      if (feed === undefined) return refused({ why: 'ended' });
+      if (feed === undefined || starter.left) return refused({ why: 'ended' });
       if (feed.playing) return this.#completeTracks(feed, starter);
-      if (feed.signsItself || this.#driver?.caller === starter.caller) {
-        this.drive(starter.caller);
+      if (await this.mayMove(starter.caller, ownSession)) {
         const outcome = await this.#startNow(feed, starter, request);
         if (!outcome.ok) this.giveUp(starter.caller);
         else this.#changed();
         return outcome;
       }
-      if (this.#driver === undefined) {
-        this.drive(starter.caller);
-        const own = ownSession();
-        if (own !== undefined) await feed.useSession(own);
-        continue;
-      }
-      await this.#waitForDriver(this.#driver);
+      if (this.#driver) await this.#waitForDriver(this.#driver);
     }
+  }
+
+  /**
+   * May this caller's requests move the upstream? Where only a viewer's signatures do, it must be the driver: whoever asks
+   * first while there is none takes the place, with the origin connection on which it proved itself.
+   */
+  async mayMove(caller: Caller, ownSession: () => OriginSession | undefined): Promise<boolean> {
+    const { feed } = this;
+    if (feed === undefined) return false;
+    const vacant = this.#driver === undefined;
+    this.drive(caller);
+    if (feed.signsItself || feed.playing) return true;
+    if (vacant) {
+      const own = ownSession();
+      if (own !== undefined) await feed.useSession(own);
+    }
+    return this.drivenBy(caller);
   }
 
   async #waitForDriver(driver: { caller: Caller; seenMonoNs: bigint }): Promise<void> {

@@ -9,7 +9,7 @@ export {
 } from './hooks.ts';
 export { type MonitorLimits, SessionMonitor } from './session-monitor.ts';
 export type { FeedViewer, OpenFeed, SharedFeed } from './shared-feed.ts';
-export { Viewer, type ViewerEnd } from './viewer.ts';
+export { Viewer, type ViewerEnd, type ViewerSummary } from './viewer.ts';
 export {
   nextViewerState,
   type ViewerEvent,

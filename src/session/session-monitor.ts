@@ -18,9 +18,10 @@ import {
 } from '../protocol/index.ts';
 import { type Attempt, FeedEntry } from './feed-entry.ts';
 import type { SessionHooks, ViewerFacts } from './hooks.ts';
+import { OwnSessions } from './own-sessions.ts';
 import { RecentOrigins } from './recent-origins.ts';
 import type { OpenFeed } from './shared-feed.ts';
-import { Viewer } from './viewer.ts';
+import { Viewer, type ViewerSummary } from './viewer.ts';
 
 const farewellMs = 2000;
 const sweepMs = 1000;
@@ -29,6 +30,8 @@ const keptEndedViewers = 1000;
 /** Limits and times, as the configuration has them now. */
 export interface MonitorLimits {
   readonly maxFeeds: number;
+  /** Of them, opened for one viewer address. */
+  readonly maxFeedsPerAddress: number;
   readonly maxViewers: number;
   readonly lingerMs: number;
   readonly patienceMs: number;
@@ -41,19 +44,22 @@ export interface MonitorLimits {
  */
 export class SessionMonitor implements Monitor, Closeable {
   readonly viewerEnded: Signal<Viewer>;
+  readonly feedOpened: Signal<FeedEntry>;
   readonly #entries = new Map<string, FeedEntry>();
   readonly #viewers = new Map<string, Viewer>();
-  readonly #endedViewers: Viewer[] = [];
-  readonly #ownSessions = new Map<Caller, Map<string, OriginSession>>();
-  readonly #privateKeys = new Map<Caller, Set<string>>();
+  readonly #endedViewers: ViewerSummary[] = [];
+  readonly #ownSessions: OwnSessions;
+  readonly #privateKeys = new WeakMap<Caller, Set<string>>();
+  /** Callers whose connection is gone: what is still under way for them leaves nothing behind. */
+  readonly #gone = new WeakSet<Caller>();
   readonly #recentOrigins = new RecentOrigins();
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #openFeed: OpenFeed;
-  readonly #openOriginSession: OpenOriginSession;
   readonly #hooks: SessionHooks;
   readonly #limits: () => MonitorLimits;
   readonly #sweeping: Disposable;
+  #joining = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: {
@@ -67,12 +73,13 @@ export class SessionMonitor implements Monitor, Closeable {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#openFeed = options.openFeed;
-    this.#openOriginSession = options.openOriginSession;
+    this.#ownSessions = new OwnSessions({ ...options, open: options.openOriginSession });
     this.#hooks = options.hooks;
     this.#limits = options.limits;
-    this.viewerEnded = new Signal((error) =>
-      this.#log.error('listener failed', { error: describeError(error) }),
-    );
+    const listenerFailed = (error: unknown) =>
+      this.#log.error('listener failed', { error: describeError(error) });
+    this.viewerEnded = new Signal(listenerFailed);
+    this.feedOpened = new Signal(listenerFailed);
     this.#sweeping = options.clock.every(sweepMs, () => this.#sweep());
   }
 
@@ -86,9 +93,19 @@ export class SessionMonitor implements Monitor, Closeable {
   }
 
   async join(caller: Caller, target: Target, proof: Proof): Promise<Outcome<ViewerSession>> {
-    if (this.#viewers.size >= this.#limits().maxViewers) {
-      return refused({ why: 'not-admitted', text: `already ${this.#viewers.size} viewers` });
+    const taken = this.#viewers.size + this.#joining;
+    if (taken >= this.#limits().maxViewers) {
+      return refused({ why: 'not-admitted', text: `already ${taken} viewers` });
     }
+    this.#joining += 1;
+    try {
+      return await this.#join(caller, target, proof);
+    } finally {
+      this.#joining -= 1;
+    }
+  }
+
+  async #join(caller: Caller, target: Target, proof: Proof): Promise<Outcome<ViewerSession>> {
     const found = await this.#find(caller, target, proof);
     if (!found.ok) return found;
     const entry = found.value;
@@ -105,7 +122,7 @@ export class SessionMonitor implements Monitor, Closeable {
     const admission = await this.#hooks.admission.admit(facts);
     if (!admission.admitted) return refused({ why: 'not-admitted', text: admission.text });
     const { feed } = entry;
-    if (feed === undefined || entry.closing || this.#closing) return refused({ why: 'ended' });
+    if (feed === undefined || entry.closing || this.#isOver(caller)) return refused({ why: 'ended' });
     const viewer = new Viewer({
       facts,
       caller,
@@ -114,7 +131,7 @@ export class SessionMonitor implements Monitor, Closeable {
       clock: this.#clock,
       log: this.#log,
       hooks: this.#hooks,
-      ownSession: () => this.#takeOwnSession(caller, entry.key),
+      ownSession: () => this.#ownSessions.take(caller, entry.key),
       left: (one) => this.#viewerLeft(one),
     });
     this.#viewers.set(viewer.sessionId, viewer);
@@ -124,11 +141,10 @@ export class SessionMonitor implements Monitor, Closeable {
   }
 
   async forget(caller: Caller): Promise<void> {
+    this.#gone.add(caller);
     const own = [...this.#viewers.values()].filter((viewer) => viewer.caller === caller);
     await Promise.all(own.map((viewer) => viewer.end(TerminateCause.lostCarrier)));
-    for (const session of this.#ownSessions.get(caller)?.values() ?? []) void session.close();
-    this.#ownSessions.delete(caller);
-    this.#privateKeys.delete(caller);
+    this.#ownSessions.forget(caller);
     for (const entry of this.#entries.values()) {
       entry.proven.delete(caller);
       entry.notInterested(caller);
@@ -174,7 +190,7 @@ export class SessionMonitor implements Monitor, Closeable {
   }
 
   /** The last sessions that ended, oldest first. */
-  endedViewers(): readonly Viewer[] {
+  endedViewers(): readonly ViewerSummary[] {
     return this.#endedViewers;
   }
 
@@ -191,19 +207,25 @@ export class SessionMonitor implements Monitor, Closeable {
   async #shutdown(): Promise<void> {
     this.#sweeping[Symbol.dispose]();
     await Promise.all(this.viewers().map((viewer) => viewer.end(TerminateCause.adminReboot)));
+    // Feeds that are being opened fail with their connections, or are closed with the others.
+    await this.#ownSessions.close();
+    await Promise.all([...this.#entries.values()].map(({ opening }) => opening));
     await Promise.all([...this.#entries.values()].map((entry) => this.#closeEntry(entry)));
-    const own = [...this.#ownSessions.values()].flatMap((sessions) => [...sessions.values()]);
-    this.#ownSessions.clear();
-    await Promise.all(own.map((session) => session.close()));
+  }
+
+  /** Nothing more may begin for this caller. */
+  #isOver(caller: Caller): boolean {
+    return this.#closing !== undefined || this.#gone.has(caller);
   }
 
   /** The entry with an open feed that this caller may be served from; opens and proves as needed. */
   async #find(caller: Caller, target: Target, proof: Proof): Promise<Outcome<FeedEntry>> {
     const sharedKey = entryKey(caller.origin, target);
     for (;;) {
-      if (this.#closing) return refused({ why: 'ended' });
-      const key = this.#privateKeys.get(caller)?.has(sharedKey) ? privateKey(sharedKey, caller) : sharedKey;
-      const entry = this.#entries.get(key) ?? this.#addEntry(key, caller, target);
+      if (this.#isOver(caller)) return refused({ why: 'ended' });
+      const alone = this.#privateKeys.get(caller)?.has(sharedKey) === true;
+      const key = alone ? privateKey(sharedKey, caller) : sharedKey;
+      const entry = this.#entries.get(key) ?? this.#addEntry(key, caller, target, alone ? caller : undefined);
       if (entry === undefined) return tooManyFeeds;
       if (entry.closing) {
         await entry.closing;
@@ -229,11 +251,15 @@ export class SessionMonitor implements Monitor, Closeable {
   }
 
   #addEntry(key: string, caller: Caller, target: Target, owner?: Caller): FeedEntry | undefined {
-    if (this.#entries.size >= this.#limits().maxFeeds) return undefined;
+    const { maxFeeds, maxFeedsPerAddress } = this.#limits();
+    const { address } = caller.viewer;
+    const ofAddress = [...this.#entries.values()].filter(({ openedFor }) => openedFor === address).length;
+    if (this.#entries.size >= maxFeeds || ofAddress >= maxFeedsPerAddress) return undefined;
     const entry = new FeedEntry({
       key,
       target,
       origin: caller.origin,
+      openedFor: address,
       owner,
       clock: this.#clock,
       patienceMs: () => this.#limits().patienceMs,
@@ -259,25 +285,29 @@ export class SessionMonitor implements Monitor, Closeable {
     target: Target,
     proof: Proof,
   ): Promise<{ attempt: Attempt; outcome: Outcome<void> }> {
-    const session = this.#ownSession(caller, entry);
+    let session: OriginSession | undefined;
     try {
-      const described = await session.describe(proof);
+      const described = await this.#ownSessions.describe(caller, entry, proof);
       if (!described.ok) {
-        if (isPersonal(described.refusal)) return { attempt: { kind: 'personal' }, outcome: described };
-        this.#dropOwnSession(caller, entry.key);
-        return { attempt: { kind: 'failed', outcome: described }, outcome: described };
+        const personal = isPersonal(described.refusal);
+        if (!personal || this.#gone.has(caller)) this.#ownSessions.drop(caller, entry.key);
+        return {
+          attempt: personal ? { kind: 'personal' } : { kind: 'failed', outcome: described },
+          outcome: described,
+        };
       }
-      this.#takeOwnSession(caller, entry.key);
+      session = this.#ownSessions.take(caller, entry.key);
       const home = this.#homeOf(entry, caller, target, described.value);
-      if (home === undefined) {
-        await session.close();
-        return { attempt: { kind: 'personal' }, outcome: tooManyFeeds };
+      if (home === undefined || session === undefined) {
+        await session?.close();
+        return { attempt: { kind: 'personal' }, outcome: session ? tooManyFeeds : refused({ why: 'ended' }) };
       }
       await this.#settle(home, caller, session, described.value, proof);
       return { attempt: { kind: home === entry ? 'opened' : 'personal' }, outcome: done(undefined) };
     } catch (error) {
       this.#log.error('feed could not be opened', { url: entry.url, error: describeError(error) });
-      await session.close();
+      this.#ownSessions.drop(caller, entry.key);
+      await session?.close();
       const outcome = refused({ why: 'bad-answer', text: describeError(error) });
       return { attempt: { kind: 'failed', outcome }, outcome };
     }
@@ -306,10 +336,12 @@ export class SessionMonitor implements Monitor, Closeable {
     const feed = await this.#openFeed({ url: home.url, origin: home.origin, session, presentation });
     home.feed = feed;
     home.challenged = session.challenged || proof.authorization !== undefined;
-    home.proven.add(caller);
-    home.interested(caller);
-    if (!feed.signsItself) home.drive(caller);
-    feed.ended.on(({ text }) => void this.#feedEnded(home, text));
+    if (!this.#gone.has(caller)) {
+      home.proven.add(caller);
+      home.interested(caller);
+      if (!feed.signsItself) home.drive(caller);
+    }
+    feed.ended.on(({ text }) => this.#feedEnded(home, text));
     this.#recentOrigins.add(home.origin);
     this.#log.info('feed opened', {
       url: home.url,
@@ -317,96 +349,98 @@ export class SessionMonitor implements Monitor, Closeable {
       tracks: presentation.tracks.length,
       shared: home.owner === undefined,
     });
+    this.feedOpened.emit(home);
   }
 
   /** A further viewer of a protected feed: the origin itself says whether it may, on a connection without media. */
   async #prove(entry: FeedEntry, caller: Caller, proof: Proof): Promise<Outcome<void>> {
-    const described = await this.#ownSession(caller, entry).describe(proof);
+    const described = await this.#ownSessions.describe(caller, entry, proof);
+    if (this.#gone.has(caller)) {
+      this.#ownSessions.drop(caller, entry.key);
+      return refused({ why: 'ended' });
+    }
     if (described.ok) {
       entry.proven.add(caller);
       return done(undefined);
     }
-    if (described.refusal.why !== 'origin') this.#dropOwnSession(caller, entry.key);
+    if (described.refusal.why !== 'origin') this.#ownSessions.drop(caller, entry.key);
     return described;
-  }
-
-  /** The caller's own origin connection: a nonce may be bound to it, so challenge and proof share it. */
-  #ownSession(caller: Caller, entry: FeedEntry): OriginSession {
-    const sessions = this.#ownSessions.get(caller) ?? new Map<string, OriginSession>();
-    this.#ownSessions.set(caller, sessions);
-    const existing = sessions.get(entry.key);
-    if (existing) return existing;
-    const session = this.#openOriginSession(entry.origin, entry.url);
-    sessions.set(entry.key, session);
-    return session;
-  }
-
-  #takeOwnSession(caller: Caller, key: string): OriginSession | undefined {
-    const sessions = this.#ownSessions.get(caller);
-    const session = sessions?.get(key);
-    sessions?.delete(key);
-    return session;
-  }
-
-  #dropOwnSession(caller: Caller, key: string): void {
-    void this.#takeOwnSession(caller, key)?.close();
   }
 
   /** Once the feed plays, a proof's connection has served its purpose. */
   #closeOwnUnlessDriving(caller: Caller, entry: FeedEntry): void {
-    if (entry.feed?.playing || entry.feed?.signsItself) this.#dropOwnSession(caller, entry.key);
+    if (entry.feed?.playing || entry.feed?.signsItself) this.#ownSessions.drop(caller, entry.key);
   }
 
-  async #viewerLeft(viewer: Viewer): Promise<void> {
-    const { entry } = viewer;
+  #viewerLeft(viewer: Viewer): void {
+    const { entry, caller } = viewer;
     this.#viewers.delete(viewer.sessionId);
-    this.#endedViewers.push(viewer);
+    this.#endedViewers.push(viewer.summary());
     if (this.#endedViewers.length > keptEndedViewers) this.#endedViewers.shift();
     entry.viewers.delete(viewer);
-    entry.giveUp(viewer.caller);
+    entry.giveUp(caller);
+    // Its first SETUP was refused: it is where it was after DESCRIBE, and may sign anew.
+    if (viewer.setups.size === 0 && !this.#gone.has(caller)) entry.interested(caller);
     this.viewerEnded.emit(viewer);
-    if (this.#closing || (entry.deserted && this.#limits().lingerMs === 0)) await this.#closeEntry(entry);
+    if (entry.deserted && this.#limits().lingerMs === 0) void this.#closeEntry(entry);
   }
 
-  async #feedEnded(entry: FeedEntry, text: string): Promise<void> {
+  #feedEnded(entry: FeedEntry, text: string): void {
     this.#log.warn('upstream ended', { url: entry.url, text });
-    for (const starter of entry.viewers) {
-      if (starter instanceof Viewer) void starter.end(TerminateCause.lostService);
-    }
-    await this.#closeEntry(entry);
+    void this.#closeEntry(entry);
   }
 
+  /** Ends the feed and whoever is still in it. Nobody joins it any more; who wants it waits, then opens it anew. */
   #closeEntry(entry: FeedEntry): Promise<void> {
-    entry.closing ??= this.#closeEntryNow(entry).finally(() => {
-      entry.closing = undefined;
-    });
+    entry.closing ??= Promise.resolve()
+      .then(() => this.#closeEntryNow(entry))
+      .catch((error) => this.#log.error('feed broke', { url: entry.url, error: describeError(error) }))
+      .finally(() => {
+        entry.closing = undefined;
+      });
     return entry.closing;
   }
 
   async #closeEntryNow(entry: FeedEntry): Promise<void> {
     const { feed } = entry;
     if (feed === undefined) return;
-    const late = new AbortController();
-    const farewell = this.#hooks.farewell.beforeTeardown({ url: entry.url, origin: entry.origin });
-    await Promise.race([farewell, this.#clock.sleep(farewellMs, late.signal)])
-      .catch((error) => this.#log.warn('farewell failed', { url: entry.url, error: describeError(error) }))
-      .finally(() => late.abort());
-    entry.feed = undefined;
-    this.#entries.delete(entry.key);
-    await feed.close();
+    await Promise.all([...entry.viewers].map((viewer) => viewer.end(TerminateCause.lostService)));
+    await this.#sayFarewell(entry);
+    try {
+      await feed.close();
+    } finally {
+      entry.feed = undefined;
+      this.#entries.delete(entry.key);
+    }
     this.#log.info('feed closed', { url: entry.url, rxPackets: feed.counters().rxPackets });
+  }
+
+  async #sayFarewell({ url, origin }: FeedEntry): Promise<void> {
+    const late = new AbortController();
+    try {
+      const farewell = this.#hooks.farewell.beforeTeardown({ url, origin });
+      await Promise.race([farewell, this.#clock.sleep(farewellMs, late.signal)]);
+    } catch (error) {
+      this.#log.warn('farewell failed', { url, error: describeError(error) });
+    } finally {
+      late.abort();
+    }
   }
 
   #sweep(): void {
     const now = this.#clock.monoNs();
-    const { sessionTimeoutMs } = this.#limits();
+    const { sessionTimeoutMs, patienceMs } = this.#limits();
     const oldest = now - BigInt(sessionTimeoutMs) * 1_000_000n;
     for (const viewer of this.#viewers.values()) {
       if (viewer.lastAliveMonoNs() < oldest) void viewer.end(TerminateCause.idleTimeout);
     }
+    // Who waits to take the upstream over needs its connection for that.
+    this.#ownSessions.sweep(now - BigInt(patienceMs) * 1_000_000n, (caller, key) =>
+      [...(this.#entries.get(key)?.viewers ?? [])].some((viewer) => viewer.caller === caller),
+    );
     const lingerNs = BigInt(this.#limits().lingerMs) * 1_000_000n;
     for (const entry of this.#entries.values()) {
-      if (isSilent(entry, oldest)) void this.#feedEnded(entry, 'nothing comes from the origin any more');
+      if (isSilent(entry, oldest)) this.#feedEnded(entry, 'nothing comes from the origin any more');
       const since = entry.desertedSince(now);
       if (entry.feed !== undefined && since !== undefined && now - since >= lingerNs)
         void this.#closeEntry(entry);

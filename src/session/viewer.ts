@@ -34,6 +34,16 @@ const zeroCounters: ViewerCounters = {
   lastRxMonoNs: 0n,
 };
 
+/** What is kept of a viewer for those who look at it: nothing that holds its connection or its feed. */
+export interface ViewerSummary {
+  readonly sessionId: string;
+  readonly facts: ViewerFacts;
+  readonly transport: string;
+  readonly state: ViewerState;
+  readonly outcome: ViewerEnd | undefined;
+  counters(): ViewerCounters;
+}
+
 /** How a session ended. */
 export interface ViewerEnd {
   readonly cause: TerminateCause;
@@ -42,7 +52,7 @@ export interface ViewerEnd {
 }
 
 /** One viewer and its session with the box. */
-export class Viewer implements ViewerSession {
+export class Viewer implements ViewerSession, ViewerSummary {
   readonly facts: ViewerFacts;
   readonly caller: Caller;
   readonly entry: FeedEntry;
@@ -53,6 +63,7 @@ export class Viewer implements ViewerSession {
   #state: ViewerState = 'init';
   #transport = '';
   #path: FeedViewer | undefined;
+  #takingIn: Promise<FeedViewer> | undefined;
   #final: ViewerCounters | undefined;
   #end: ViewerEnd | undefined;
   #announced: Promise<void> | undefined;
@@ -62,7 +73,7 @@ export class Viewer implements ViewerSession {
   readonly #log: Log;
   readonly #hooks: SessionHooks;
   readonly #ownSession: () => OriginSession | undefined;
-  readonly #left: (viewer: Viewer) => Promise<void>;
+  readonly #left: (viewer: Viewer) => void;
 
   constructor(options: {
     facts: ViewerFacts;
@@ -75,7 +86,7 @@ export class Viewer implements ViewerSession {
     /** The origin session on which this viewer proved itself, while it is kept. */
     ownSession: () => OriginSession | undefined;
     /** Called once, when the session has ended. */
-    left: (viewer: Viewer) => Promise<void>;
+    left: (viewer: Viewer) => void;
   }) {
     this.facts = options.facts;
     this.caller = options.caller;
@@ -107,6 +118,16 @@ export class Viewer implements ViewerSession {
     return this.#end;
   }
 
+  get left(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  summary(): ViewerSummary {
+    const { sessionId, facts, transport, state, outcome } = this;
+    const counters = this.counters();
+    return { sessionId, facts, transport, state, outcome, counters: () => counters };
+  }
+
   touch(): void {
     this.#touchedMonoNs = this.#clock.monoNs();
     this.entry.drivenBy(this.caller) && this.entry.drive(this.caller);
@@ -127,22 +148,16 @@ export class Viewer implements ViewerSession {
   }
 
   async setup(track: number, proof: Proof): Promise<Outcome<void>> {
-    if (!this.#allows('setup')) return refused({ why: 'state' });
+    // The engine has its place in the feed with the transport it played by: changing that is refused (RFC 2326 s.10.4).
+    if (!this.#allows('setup') || this.#path !== undefined) return refused({ why: 'state' });
     const { feed } = this.entry;
     if (feed === undefined) return refused({ why: 'ended' });
-    if (this.#mayDrive(feed.signsItself)) {
+    if (await this.entry.mayMove(this.caller, this.#ownSession)) {
       const outcome = await feed.setup(track, proof.authorization === undefined ? undefined : proof);
       if (!outcome.ok) return outcome;
     }
     this.setups.set(track, proof);
     return this.#enter('setup');
-  }
-
-  /** Weir can sign, or this viewer's signatures are the ones that move the upstream. */
-  #mayDrive(signsItself: boolean): boolean {
-    if (signsItself) return true;
-    this.entry.drive(this.caller);
-    return this.entry.drivenBy(this.caller);
   }
 
   async play(options: {
@@ -159,12 +174,14 @@ export class Viewer implements ViewerSession {
     if (!started.ok) return started;
     if (this.#ending) return refused({ why: 'ended' });
     if (this.entry.owner !== undefined && this.#path !== undefined) {
-      // A source of its own: PLAY after PAUSE moves the origin, too.
+      // A source of its own: PLAY after PAUSE moves the origin, too. It goes on where it is; the newest start point is past.
       const outcome = await feed.play(options.range, options.proof);
-      if (!outcome.ok) return outcome;
+      return outcome.ok ? this.#playing([]) : outcome;
     }
-    const starts = await this.#takeIn(options.tracks, first ? firstPacketWaitMs : nextPacketWaitMs);
-    if (this.#ending) return refused({ why: 'ended' });
+    return this.#playing(await this.#takeIn(options.tracks, first ? firstPacketWaitMs : nextPacketWaitMs));
+  }
+
+  #playing(starts: readonly TrackStart[]): Outcome<readonly TrackStart[]> {
     const entered = this.#enter('play');
     return entered.ok ? done(starts) : entered;
   }
@@ -173,13 +190,13 @@ export class Viewer implements ViewerSession {
     if (this.#path !== undefined) return this.#path.seekToStart(waitMs);
     const { feed } = this.entry;
     if (feed === undefined) return [];
-    const path = await feed.addViewer(tracks, waitMs);
+    this.#takingIn = feed.addViewer(tracks, waitMs);
+    const path = await this.#takingIn;
     this.#path = path;
     this.#transport = [...new Set(tracks.map(({ transport }) => (transport === 'udp' ? 'udp' : 'tcp')))].join(
       '+',
     );
     path.refused.on(() => void this.end(TerminateCause.portError));
-    if (this.#ending) await path.close();
     return path.starts;
   }
 
@@ -191,7 +208,13 @@ export class Viewer implements ViewerSession {
       this.#log.error('session could not be recorded', { error: describeError(error) });
       return this.end(TerminateCause.nasError);
     }
-    if (this.#state === 'playing') await this.#path?.play();
+    if (this.#state !== 'playing') return;
+    try {
+      await this.#path?.play();
+    } catch (error) {
+      if (!this.#ending) this.#log.error('viewer cannot be played to', { error: describeError(error) });
+      return this.end(TerminateCause.nasError);
+    }
   }
 
   async pause(proof: Proof): Promise<Outcome<void>> {
@@ -212,9 +235,14 @@ export class Viewer implements ViewerSession {
   async #shutdown(cause: TerminateCause): Promise<void> {
     this.#state = 'closed';
     const viewerLeft = cause === TerminateCause.userRequest || cause === TerminateCause.lostCarrier;
-    const path = this.#path;
+    // Its place in the feed goes first, also one that is just being made: its ports are given back after this.
+    const path = await this.#takingIn?.catch(() => undefined);
     if (path !== undefined) {
-      await path.close({ bye: !viewerLeft });
+      try {
+        await path.close({ bye: !viewerLeft });
+      } catch (error) {
+        this.#log.error('viewer broke', { error: describeError(error) });
+      }
       this.#final = path.counters();
     }
     this.#end = { cause, endedAt: this.#clock.nowMs(), endedMonoNs: this.#clock.monoNs() };
@@ -226,7 +254,7 @@ export class Viewer implements ViewerSession {
       txPackets: this.counters().txPackets,
     });
     this.ended.emit({ cause });
-    await this.#left(this);
+    this.#left(this);
   }
 
   #allows(event: ViewerEvent): boolean {

@@ -96,7 +96,7 @@ describe('RTSP front', () => {
     const [, setup] = await viewer.watch('udp');
     const answer = await viewer.ask('TEARDOWN', url, { Session: sessionOf(setup as never) });
     assert.equal(answer.status, 200);
-    assert.equal(relay.origin.methods.at(-1), 'TEARDOWN');
+    await relay.origin.asked('TEARDOWN');
     assert.equal(relay.monitor.endedViewers()[0]?.outcome?.cause, 'user-request');
   });
 

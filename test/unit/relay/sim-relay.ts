@@ -85,6 +85,11 @@ export class SimRtspOrigin {
     });
   }
 
+  /** Resolves once such a request has come. */
+  async asked(method: string): Promise<void> {
+    while (!this.methods.includes(method)) await new Promise((resolve) => setImmediate(resolve));
+  }
+
   get methods(): string[] {
     return this.requests.map(({ method }) => method);
   }
@@ -267,6 +272,7 @@ export class SimRelay {
         }),
       limits: () => ({
         maxFeeds: 10,
+        maxFeedsPerAddress: 10,
         maxViewers: 100,
         lingerMs: 0,
         patienceMs: 10_000,

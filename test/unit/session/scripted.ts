@@ -1,5 +1,5 @@
 /** An origin and a datapath whose every answer a test decides, and a clock that it turns. */
-import { type Clock, Signal, silentLog } from '#base';
+import { type Clock, Signal, silentLog, WeirError } from '#base';
 import type { Endpoint, ViewerCounters, ViewerTrack } from '#hal';
 import { Feed } from '../../../src/feed/index.ts';
 import {
@@ -197,8 +197,10 @@ export class ScriptedPath {
   });
   readonly calls: string[] = [];
   lastRxMonoNs = 0n;
+  broken = false;
 
   async play(): Promise<void> {
+    this.#mayBreak();
     this.calls.push('play');
   }
   async pause(): Promise<void> {
@@ -212,7 +214,11 @@ export class ScriptedPath {
     return { ...zero, lastRxMonoNs: this.lastRxMonoNs };
   }
   async close(options: { bye?: boolean } = {}): Promise<void> {
+    this.#mayBreak();
     this.calls.push(options.bye ? 'close with BYE' : 'close');
+  }
+  #mayBreak(): void {
+    if (this.broken) throw new WeirError('DATAPATH_FAILED', 'scripted');
   }
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
@@ -224,6 +230,8 @@ export class Stage {
   readonly clock = new HandClock();
   readonly sessions: ScriptedOriginSession[] = [];
   readonly paths: ScriptedPath[] = [];
+  /** What a viewer that is taken in waits for. */
+  takingIn: Promise<void> = Promise.resolve();
   readonly script: OriginScript = {
     describe: async () => done(presentation()),
     setup: async () => done(undefined),
@@ -231,6 +239,7 @@ export class Stage {
   };
   limits: MonitorLimits = {
     maxFeeds: 10,
+    maxFeedsPerAddress: 10,
     maxViewers: 5000,
     lingerMs: 0,
     patienceMs: 10_000,
@@ -258,6 +267,7 @@ export class Stage {
     createFeed: async () => ({
       receive: async () => {},
       addViewer: async (_options: { tracks: readonly ViewerTrack[] }) => {
+        await this.takingIn;
         const path = new ScriptedPath();
         this.paths.push(path);
         return path;

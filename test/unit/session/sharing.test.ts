@@ -106,6 +106,7 @@ describe('SessionMonitor: sharing', () => {
     await one.value.end(TerminateCause.userRequest);
     assert.equal(stage.sessions[0]?.closed, false);
     await two.value.end(TerminateCause.userRequest);
+    await settled();
     assert.equal(stage.sessions[0]?.closed, true);
     assert.equal(stage.monitor.feeds().length, 0);
   });
