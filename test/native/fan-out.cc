@@ -422,6 +422,52 @@ TEST("where the link takes no segmentation of that length, packets go out one by
   need("ip link set lo mtu 65536");
 }
 
+TEST("a link that is full costs its viewers packets, counted, in turn, and nobody else") {
+  need("ip link add full type veth peer name sink && ip link set sink up && ip link set full up");
+  need("ip address add 10.77.0.1/24 dev full");
+  need("tc qdisc add dev full root handle 1: htb default 1 && tc class add dev full parent 1: classid 1:1 htb rate 100mbit quantum 1514");
+  need("tc qdisc add dev full parent 1:1 pfifo limit 10");
+  World world;
+  FeedRig rig(world);
+  rig.send(0, rig.video(true));
+  PairOptions options;
+  options.address = *Address::parse("10.77.0.1", 0);
+  const auto narrow = World::call<PairOpened>([&](auto done) { world.engine().openPair(options, std::move(done)); });
+  CHECK(narrow.ok());
+  std::vector<std::pair<ViewerId, std::uint32_t>> far;
+  for (int i = 2; i < 22; ++i) {
+    const std::string address = "10.77.0." + std::to_string(i);
+    need("ip neighbour add " + address + " lladdr 02:00:00:00:00:01 dev full");
+    const Address target = *Address::parse(address, 5000);
+    ViewerOptions viewer;
+    viewer.tracks = {{0, UdpTarget{narrow.value.id, target, target}}};
+    viewer.slot = world.newSlot();
+    const auto added =
+        World::call<ViewerAdded>([&](auto done) { world.engine().addViewer(rig.feed, viewer, std::move(done)); });
+    CHECK(added.ok());
+    far.emplace_back(added.value.id, viewer.slot);
+    rig.play(added.value.id);
+  }
+  const auto here = rig.addUdp();
+  rig.play(here->id);
+  here->rtp.receive();
+  constexpr std::uint64_t kPackets = 400;
+  for (std::uint64_t i = 0; i < kPackets; ++i) {
+    const Bytes packet = rig.video(false);
+    rig.send(0, packet);
+    CHECK(here->rtp.receive() == packet);
+  }
+  for (const auto& [id, slot] : far) CHECK(World::callDone([&, viewer = id](Done done) { world.engine().pause(viewer, std::move(done)); }).ok());
+  for (const auto& [id, slot] : far) {
+    const std::uint64_t sent = world.counter(slot, ViewerCounter::txPackets);
+    CHECK(sent > 1);
+    CHECK(world.counter(slot, ViewerCounter::droppedPackets) > 0);
+    CHECK_EQ(sent + world.counter(slot, ViewerCounter::droppedPackets), kPackets + 1);
+  }
+  CHECK_EQ(world.counter(here->slot, ViewerCounter::droppedPackets), 0U);
+  need("ip link delete full");
+}
+
 TEST("closing a pair ends the sending by it and leaves the feed and the viewer alive") {
   World world;
   FeedRig rig(world);

@@ -65,8 +65,8 @@ bool UdpSocket::mayCut(const Run& run, std::int64_t nowNs) const {
 
 void UdpSocket::sendRun(Run& run, Destinations& to, SendOutcome& outcome, std::int64_t nowNs) {
   // Two parts, so that those whom a full buffer left out last time come first now.
-  const std::size_t middle = std::min(to.first_, to.size());
-  to.first_ = 0;
+  const std::size_t middle = to.first_ < to.size() ? to.first_ : 0;
+  to.leftOut_ = false;
   for (const auto& [begin, end] : {std::pair{middle, to.size()}, std::pair{std::size_t{0}, middle}}) {
     std::size_t at = begin;
     if (mayCut(run, nowNs)) {
@@ -113,7 +113,10 @@ std::size_t UdpSocket::sendPart(const Part& part, Destinations& to, SendOutcome&
       errorsTaken = true;
       continue;
     }
-    if (full && to.first_ == 0) to.first_ = at;
+    if (full && !to.leftOut_) {
+      to.first_ = at;
+      to.leftOut_ = true;
+    }
     fullInARow = full ? fullInARow + 1 : 0;
     const std::size_t left = fullInARow >= kFullInARow ? part.end : at + 1;
     for (; at < left; ++at) outcome.dropped(at, part.packets);

@@ -39,8 +39,9 @@ class Destinations {
 
   std::vector<sockaddr_storage> addresses_;
   std::vector<mmsghdr> headers_;
-  /** Where the next run begins: after EAGAIN those who got nothing come first. */
+  /** Where the next run begins: those whom a full buffer or link left out come first. */
   std::size_t first_ = 0;
+  bool leftOut_ = false;
   iovec* iov_ = nullptr;
   std::size_t pieces_ = 0;
   std::size_t controlBytes_ = 0;
