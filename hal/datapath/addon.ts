@@ -63,7 +63,7 @@ export interface NativeEngine {
   openPair: Command<{ address: string; transparent: boolean; rtpPort?: number }>;
   closePair: OnHandle;
   createFeed: Command<{ tracks: readonly TrackOptions[]; ringBytes: number; ringMs: number; slot: number }>;
-  receive: Command<{ id: number; tracks: readonly NativeTrack[] }>;
+  receive: Command<{ id: number; tracks: readonly NativeTrack[]; resume: boolean }>;
   closeFeed: OnHandle;
   addViewer: Command<{ id: number; tracks: readonly NativeTrack[]; startWaitMs: number; slot: number }>;
   play: OnHandle;

@@ -17,6 +17,8 @@ export const slotLayouts = {
     'startPoints',
     'lastRxMonoNs',
     'txRtcpPackets',
+    'resumes',
+    'resumeDroppedPackets',
   ],
   viewer: [
     'txPackets',

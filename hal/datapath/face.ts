@@ -190,14 +190,19 @@ export interface TrackStart {
 }
 
 export interface FeedPath extends Closeable {
-  /** Begins to receive these tracks. A track given again is moved to its new source. */
-  receive(tracks: readonly UpstreamTrack[]): Promise<void>;
+  /**
+   * Begins to receive these tracks. A track given again is moved to its new source. With `resume` the upstream session
+   * began anew: `tracks` is all of it, nothing of the old one is taken any more, and what comes next goes on for the
+   * viewers: same SSRC, next sequence number, RTP time advanced by the time that passed without media. It begins at a
+   * start point of the video, for all tracks.
+   */
+  receive(tracks: readonly UpstreamTrack[], options?: { readonly resume?: boolean }): Promise<void>;
   /**
    * Takes a viewer in at the newest start point, not yet sending. Waits at most `startWaitMs` until every one of its
    * tracks has a packet there; `starts` holds those that have.
    */
   addViewer(options: { tracks: readonly ViewerTrack[]; startWaitMs: number }): Promise<ViewerPath>;
-  /** RTCP BYE came from the origin (RFC 3550 s.6.6). */
+  /** RTCP BYE came from the origin (RFC 3550 s.6.6); viewers do not get it. */
   readonly bye: Signal<{ track: number }>;
   counters(): FeedCounters;
 }
@@ -231,6 +236,10 @@ export interface FeedCounters {
   readonly lastRxMonoNs: bigint;
   /** Receiver reports sent to the origin. */
   readonly txRtcpPackets: bigint;
+  /** The source began anew beneath the viewers: told by `receive`, or a track that changed its SSRC (RFC 3550 s.8). */
+  readonly resumes: bigint;
+  /** Came between a resume and the start point it went on with. */
+  readonly resumeDroppedPackets: bigint;
 }
 
 /** All since the viewer was taken in; bytes are RTP header + payload, no RTCP, no '$' header. */

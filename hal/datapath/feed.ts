@@ -40,7 +40,8 @@ export class NativeFeed implements FeedPath {
     port.on('bye', this.#id, (track) => this.bye.emit({ track: track as number }));
   }
 
-  async receive(tracks: readonly UpstreamTrack[]): Promise<void> {
+  async receive(tracks: readonly UpstreamTrack[], options: { resume?: boolean } = {}): Promise<void> {
+    const { resume = false } = options;
     checkUpstreamTracks(tracks, this.#tracks);
     this.#mustBeOpen();
     const native = tracks.map((track): NativeTrack => {
@@ -48,7 +49,7 @@ export class NativeFeed implements FeedPath {
       const { rtpSource, rtcpSource } = track;
       return { track: track.track, pair: pairId(track.pair), rtpSource, rtcpSource };
     });
-    await this.#port.request('receive', { id: this.#id, tracks: native });
+    await this.#port.request('receive', { id: this.#id, tracks: native, resume });
   }
 
   async addViewer(options: { tracks: readonly ViewerTrack[]; startWaitMs: number }): Promise<ViewerPath> {

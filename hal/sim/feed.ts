@@ -10,7 +10,8 @@ import type {
   ViewerTrack,
 } from '../datapath/face.ts';
 import type { SimConnection } from './connection.ts';
-import { readRtcp, readRtp, showsStart } from './rtp.ts';
+import { SimContinuity } from './continuity.ts';
+import { type RtpFacts, readRtcp, readRtp, showsStart } from './rtp.ts';
 import { alreadyClosed, raise } from './sim.ts';
 import type { Datagram, PairUser, SimUdpPair } from './udp.ts';
 import { SimViewer } from './viewer.ts';
@@ -24,8 +25,12 @@ interface Held {
 }
 
 interface Track {
+  readonly continuity: SimContinuity;
+  ssrc: number | undefined;
   highestSeq: number | undefined;
   senderReport: Uint8Array | undefined;
+  /** It came before the media it belongs to. */
+  earlyReport: Uint8Array | undefined;
   stop: () => void;
 }
 
@@ -49,7 +54,11 @@ export class SimFeed implements FeedPath {
     startPoints: 0n,
     lastRxMonoNs: 0n,
     txRtcpPackets: 0n,
+    resumes: 0n,
+    resumeDroppedPackets: 0n,
   };
+  /** After a resume: the access unit that may be the start point it goes on with. */
+  #waiting: Array<{ readonly track: number; readonly rtp: RtpFacts; readonly bytes: Uint8Array }> | undefined;
   #heldBytes = 0;
   #head = 0;
   #start: number | undefined;
@@ -58,9 +67,12 @@ export class SimFeed implements FeedPath {
   constructor(options: FeedOptions, clock: Clock) {
     this.options = options;
     this.#clock = clock;
-    this.#tracks = options.tracks.map(() => ({
+    this.#tracks = options.tracks.map(({ clockRateHz }) => ({
+      continuity: new SimContinuity(clockRateHz),
+      ssrc: undefined,
       highestSeq: undefined,
       senderReport: undefined,
+      earlyReport: undefined,
       stop: () => {},
     }));
   }
@@ -76,15 +88,17 @@ export class SimFeed implements FeedPath {
       this.#count.rejectedPackets += 1n;
       return;
     }
-    this.#countRtp(this.#track(track), rtp.seq, bytes.length);
-    const held = { position: this.#head, track, seq: rtp.seq, rtpTime: rtp.rtpTime, bytes };
-    this.#head += 1;
-    this.#held.push(held);
-    this.#heldBytes += bytes.length;
-    while (this.#heldBytes > this.options.ringBytes) this.#heldBytes -= this.#held.shift()?.bytes.length ?? 0;
-    this.#markStart(held, rtp.payload);
-    for (const viewer of this.viewers) this.feedViewer(viewer);
-    this.#arrived.emit();
+    const source = this.#track(track);
+    if (source.ssrc !== undefined && source.ssrc !== rtp.ssrc) {
+      // RFC 3550 s.8: another source within the session.
+      this.#count.resumes += 1n;
+      this.#beginAnew(source);
+      if (this.#decides(track)) this.#waiting ??= [];
+    }
+    source.ssrc = rtp.ssrc;
+    this.#countRtp(source, rtp.seq, bytes.length);
+    if (this.#waiting) this.#waitForStart(track, rtp, bytes);
+    else this.#passOn(track, rtp, bytes);
   }
 
   /** An RTCP packet of the origin arrives. */
@@ -95,14 +109,19 @@ export class SimFeed implements FeedPath {
       return;
     }
     this.#count.rxRtcpPackets += 1n;
-    if (rtcp.senderReport) this.#track(track).senderReport = bytes;
-    for (const viewer of this.viewers) if (viewer.playing && !rtcp.bye) viewer.sendRtcp(track, bytes);
+    const source = this.#track(track);
     if (rtcp.bye) this.bye.emit({ track });
+    else if (rtcp.senderReport && source.continuity.anew) source.earlyReport = bytes;
+    else if (rtcp.senderReport) this.#passReportOn(track, bytes);
   }
 
-  async receive(tracks: readonly UpstreamTrack[]): Promise<void> {
+  async receive(
+    tracks: readonly UpstreamTrack[],
+    options: { readonly resume?: boolean } = {},
+  ): Promise<void> {
     checkUpstreamTracks(tracks, this.#tracks.length);
     this.#mustBeOpen();
+    if (options.resume) this.#resume();
     for (const upstream of tracks) {
       const track = this.#track(upstream.track);
       track.stop();
@@ -185,6 +204,72 @@ export class SimFeed implements FeedPath {
     return find();
   }
 
+  #resume(): void {
+    this.#count.resumes += 1n;
+    this.#dropWaiting();
+    this.#waiting = this.#tracks.some(({ continuity }) => continuity.begun) ? [] : undefined;
+    for (const track of this.#tracks) {
+      track.stop();
+      this.#beginAnew(track);
+    }
+  }
+
+  #beginAnew(track: Track): void {
+    track.continuity.begin();
+    track.ssrc = undefined;
+    track.highestSeq = undefined;
+    track.earlyReport = undefined;
+  }
+
+  #decides(track: number): boolean {
+    const { tracks } = this.options;
+    return tracks[track]?.video === true || !tracks.some(({ video }) => video);
+  }
+
+  /** Keeps the access unit that comes in until one of its packets shows a start point, then goes on with it. */
+  #waitForStart(track: number, rtp: RtpFacts, bytes: Uint8Array): void {
+    if (!this.#decides(track)) {
+      this.#count.resumeDroppedPackets += 1n;
+      return;
+    }
+    if (this.#waiting?.[0] && this.#waiting[0].rtp.rtpTime !== rtp.rtpTime) {
+      this.#dropWaiting();
+    }
+    const unit = [...(this.#waiting ?? []), { track, rtp, bytes }];
+    const { video, codec = 'none' } = this.options.tracks[track] ?? {};
+    const starts = !video || showsStart(codec, rtp.payload);
+    this.#waiting = starts ? undefined : unit;
+    if (starts) for (const kept of unit) this.#passOn(kept.track, kept.rtp, kept.bytes);
+  }
+
+  #dropWaiting(): void {
+    this.#count.resumeDroppedPackets += BigInt(this.#waiting?.length ?? 0);
+    this.#waiting = [];
+  }
+
+  #passOn(track: number, rtp: RtpFacts, packet: Uint8Array): void {
+    const source = this.#track(track);
+    const { earlyReport, continuity } = source;
+    if (continuity.anew) source.senderReport = undefined;
+    const { seq, rtpTime, bytes } = continuity.pass(packet, rtp, this.#clock.monoNs());
+    source.earlyReport = undefined;
+    if (earlyReport) this.#passReportOn(track, earlyReport);
+    const held = { position: this.#head, track, seq, rtpTime, bytes };
+    this.#head += 1;
+    this.#held.push(held);
+    this.#heldBytes += bytes.length;
+    while (this.#heldBytes > this.options.ringBytes) this.#heldBytes -= this.#held.shift()?.bytes.length ?? 0;
+    this.#markStart(held, rtp.payload);
+    for (const viewer of this.viewers) this.feedViewer(viewer);
+    this.#arrived.emit();
+  }
+
+  #passReportOn(track: number, compound: Uint8Array): void {
+    const bytes = this.#track(track).continuity.report(compound);
+    this.#track(track).senderReport = bytes;
+    for (const viewer of this.viewers) if (viewer.playing) viewer.sendRtcp(track, bytes);
+  }
+
   #beginning(): number {
     const tail = this.#head - this.#held.length;
     return this.#start !== undefined && this.#start >= tail ? this.#start : this.#head;
@@ -217,9 +302,8 @@ export class SimFeed implements FeedPath {
   }
 
   #markStart(held: Held, payload: Uint8Array): void {
-    const { tracks } = this.options;
-    const decides = tracks[held.track];
-    if (!decides || (!decides.video && tracks.some((track) => track.video))) return;
+    const decides = this.options.tracks[held.track];
+    if (!decides || !this.#decides(held.track)) return;
     if (decides.video && !showsStart(decides.codec, payload)) return;
     // The start point is the first packet of the access unit: parameter sets may stand before the picture.
     const unit = this.#held.filter((each) => each.track === held.track && each.rtpTime === held.rtpTime);

@@ -4,6 +4,7 @@ import type { StartPointCodec } from '../datapath/face.ts';
 export interface RtpFacts {
   readonly seq: number;
   readonly rtpTime: number;
+  readonly ssrc: number;
   readonly payload: Uint8Array;
 }
 
@@ -13,7 +14,8 @@ export function readRtp(packet: Uint8Array): RtpFacts | undefined {
   if (packet.length < 12 || view.getUint8(0) >> 6 !== 2) return undefined;
   const payloadAt = 12 + 4 * (view.getUint8(0) & 15);
   if (packet.length < payloadAt) return undefined;
-  return { seq: view.getUint16(2), rtpTime: view.getUint32(4), payload: packet.subarray(payloadAt) };
+  const [seq, rtpTime, ssrc] = [view.getUint16(2), view.getUint32(4), view.getUint32(8)];
+  return { seq, rtpTime, ssrc, payload: packet.subarray(payloadAt) };
 }
 
 /** True when a decoder can start at the packet's access unit: for H.264 an IDR picture (RFC 6184 s.5.2), else always. */

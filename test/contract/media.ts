@@ -18,7 +18,7 @@ export const nal = (type: number, lengthBytes = 200): Buffer =>
 export const nalTypes = { slice: 1, idr: 5, sps: 7, pps: 8 } as const;
 
 /** A sender report without blocks (RFC 3550 s.6.4.1). */
-export function senderReport(rtpTime: number, ssrc = 0xabcd): Buffer {
+export function senderReport(rtpTime: number, ssrc = 0xabcd, packets = 0): Buffer {
   const packet = Buffer.alloc(28);
   packet.writeUInt8(0x80, 0);
   packet.writeUInt8(200, 1);
@@ -26,6 +26,7 @@ export function senderReport(rtpTime: number, ssrc = 0xabcd): Buffer {
   packet.writeUInt32BE(ssrc, 4);
   packet.writeUInt32BE(0xe000_0000, 8);
   packet.writeUInt32BE(rtpTime, 16);
+  packet.writeUInt32BE(packets, 20);
   return packet;
 }
 

@@ -2,7 +2,8 @@
 
 namespace test {
 
-FeedRig::FeedRig(World& w, std::uint32_t ringBytes, const std::string& address) : world(w), slot(w.newSlot()) {
+FeedRig::FeedRig(World& w, std::uint32_t ringBytes, const std::string& address)
+    : world(w), slot(w.newSlot()), address_(address) {
   FeedOptions options;
   options.tracks = {{90'000, StartPointCodec::h264, true}, {48'000, StartPointCodec::none, false}};
   options.ringBytes = ringBytes;
@@ -11,14 +12,25 @@ FeedRig::FeedRig(World& w, std::uint32_t ringBytes, const std::string& address) 
   const auto created = World::call<FeedId>([&](auto done) { world.engine().createFeed(options, std::move(done)); });
   CHECK(created.ok());
   feed = created.value;
+  receive(false);
+}
+
+void FeedRig::resume() {
+  upstream.clear();
+  originRtp.clear();
+  originRtcp.clear();
+  receive(true);
+}
+
+void FeedRig::receive(bool resume) {
   std::vector<UpstreamTrack> tracks;
   for (std::uint32_t track = 0; track < 2; ++track) {
-    upstream.push_back(openPair(address));
-    originRtp.push_back(std::make_unique<UdpPeer>(address));
-    originRtcp.push_back(std::make_unique<UdpPeer>(address));
+    upstream.push_back(openPair(address_));
+    originRtp.push_back(std::make_unique<UdpPeer>(address_));
+    originRtcp.push_back(std::make_unique<UdpPeer>(address_));
     tracks.push_back({track, UdpSource{upstream[track].id, originRtp[track]->local(), originRtcp[track]->local()}});
   }
-  CHECK(World::callDone([&](Done done) { world.engine().receive(feed, tracks, std::move(done)); }).ok());
+  CHECK(World::callDone([&](Done done) { world.engine().receive(feed, tracks, resume, std::move(done)); }).ok());
 }
 
 void FeedRig::send(std::uint32_t track, const Bytes& packet) {

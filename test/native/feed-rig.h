@@ -26,6 +26,8 @@ class FeedRig {
 
   explicit FeedRig(World& world, std::uint32_t ringBytes = 4 * 1024 * 1024, const std::string& address = "127.0.0.1");
 
+  /** A new upstream session: other pairs, other ports of the origin. */
+  void resume();
   /** Sends one packet of the track to the engine, and waits until it has come in. */
   void send(std::uint32_t track, const Bytes& packet);
   void sendRtcp(std::uint32_t track, const Bytes& packet);
@@ -37,6 +39,11 @@ class FeedRig {
                                     const PairOpened* shared = nullptr);
   std::unique_ptr<TcpViewer> addTcp(std::uint32_t startWaitMs = 0, int receiveBytes = 0);
   void play(ViewerId id);
+  /** What the next video packet is numbered. */
+  void renumber(std::uint16_t seq, std::uint32_t rtpTime) {
+    seq_ = seq;
+    rtpTime_ = rtpTime;
+  }
 
   World& world;
   FeedId feed{};
@@ -47,6 +54,9 @@ class FeedRig {
   std::vector<std::unique_ptr<UdpPeer>> originRtcp;
 
  private:
+  void receive(bool resume);
+
+  std::string address_;
   std::uint16_t seq_ = 100;
   std::uint32_t rtpTime_ = 9000;
 };

@@ -331,7 +331,7 @@ TEST("a feed comes by an interleaved connection, its RTSP text and unknown frame
   FeedRig rig(world);
   Adopted upstream = adopt(world);
   const std::vector<UpstreamTrack> tracks{{0, Interleaved{upstream.id, 0, 1}}, {1, Interleaved{upstream.id, 2, 3}}};
-  CHECK(World::callDone([&](Done done) { world.engine().receive(rig.feed, tracks, std::move(done)); }).ok());
+  CHECK(World::callDone([&](Done done) { world.engine().receive(rig.feed, tracks, false, std::move(done)); }).ok());
   const auto viewer = rig.addUdp();
   rig.play(viewer->id);
   const Bytes key = rig.video(true);

@@ -192,7 +192,8 @@ napi_value receive(napi_env env, napi_callback_info info) {
       tracks.push_back({number, UdpSource{track.handle<PairId>("pair"), track.endpoint("rtpSource"), track.endpoint("rtcpSource")}});
     }
   }
-  if (call.ready()) call.engine().receive(id, std::move(tracks), call.done());
+  const bool resume = read.flag("resume");
+  if (call.ready()) call.engine().receive(id, std::move(tracks), resume, call.done());
   return nullptr;
 }
 

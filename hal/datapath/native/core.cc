@@ -192,7 +192,7 @@ Status Engine::Core::lookUp(const UpstreamTrack& track, TrackFrom& from) const {
   return {};
 }
 
-void Engine::Core::receive(FeedId id, const std::vector<UpstreamTrack>& tracks, Done done) {
+void Engine::Core::receive(FeedId id, const std::vector<UpstreamTrack>& tracks, bool resume, Done done) {
   Feed* feed = feeds_.find(id);
   if (feed == nullptr) return done(Status::dead("feed"));
   std::vector<TrackFrom> sources(tracks.size());
@@ -202,6 +202,7 @@ void Engine::Core::receive(FeedId id, const std::vector<UpstreamTrack>& tracks, 
     given |= 1U << tracks[i].track;
     if (const Status found = lookUp(tracks[i], sources[i]); !found.ok()) return done(found);
   }
+  if (resume) feed->resume();
   for (std::size_t i = 0; i < tracks.size(); ++i) {
     const Status received = feed->track(tracks[i].track).receive(sources[i]);
     if (!received.ok()) return done(received);

@@ -72,7 +72,7 @@ class Engine::Core final : Loop::Ready {
   void openPair(const PairOptions& options, Completion<PairOpened> done);
   void closePair(PairId id, Done done);
   void createFeed(const FeedOptions& options, Completion<FeedId> done);
-  void receive(FeedId id, const std::vector<UpstreamTrack>& tracks, Done done);
+  void receive(FeedId id, const std::vector<UpstreamTrack>& tracks, bool resume, Done done);
   void closeFeed(FeedId id, Done done);
   void addViewer(FeedId id, const ViewerOptions& options, Completion<ViewerAdded> done);
   void closeViewer(ViewerId id, bool bye, Done done);

@@ -26,6 +26,8 @@ enum class FeedCounter : std::size_t {
   startPoints = 7,
   lastRxMonoNs = 8,
   txRtcpPackets = 9,
+  resumes = 10,
+  resumeDroppedPackets = 11,
 };
 
 /** Meaning of the values in the slot of a viewer. */

@@ -75,9 +75,10 @@ void Engine::createFeed(FeedOptions options, Completion<FeedId> done) {
               [options = std::move(options)](Core& core, auto&& d) { core.createFeed(options, std::move(d)); });
 }
 
-void Engine::receive(FeedId id, std::vector<UpstreamTrack> tracks, Done done) {
-  core_->post(std::move(done),
-              [id, tracks = std::move(tracks)](Core& core, auto&& d) { core.receive(id, tracks, std::move(d)); });
+void Engine::receive(FeedId id, std::vector<UpstreamTrack> tracks, bool resume, Done done) {
+  core_->post(std::move(done), [id, tracks = std::move(tracks), resume](Core& core, auto&& d) {
+    core.receive(id, tracks, resume, std::move(d));
+  });
 }
 
 void Engine::closeFeed(FeedId id, Done done) {

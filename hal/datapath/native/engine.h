@@ -221,7 +221,8 @@ class Engine {
   void closePair(PairId id, Done done);
 
   void createFeed(FeedOptions options, Completion<FeedId> done);
-  void receive(FeedId id, std::vector<UpstreamTrack> tracks, Done done);
+  /** With `resume` these tracks are all of an upstream session that began anew. */
+  void receive(FeedId id, std::vector<UpstreamTrack> tracks, bool resume, Done done);
   /** Its viewers end with it; their handles are dead afterwards. */
   void closeFeed(FeedId id, Done done);
 

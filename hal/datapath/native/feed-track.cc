@@ -1,6 +1,8 @@
 #include "feed-track.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <utility>
 
 #include "feed.h"
 #include "rtcp.h"
@@ -13,6 +15,12 @@ namespace {
 /** RFC 3550 s.6.2: about every 5 s, the first one earlier, never two boxes in step. */
 constexpr std::int64_t kReportNs = 5 * kNsPerSecond;
 constexpr std::int64_t kFirstReportNs = kNsPerSecond;
+/** A source that shows no start point for so long goes on without. */
+constexpr std::int64_t kLongestStartWaitNs = 20 * kNsPerSecond;
+/** An access unit whose first packets show no start point is none. */
+constexpr std::size_t kMaxWaiting = 64;
+/** Reports that place a track further from its arrival than this come from clocks that are no clocks. */
+constexpr std::int64_t kFarthestAlignmentSeconds = 2;
 /** A compound packet does not come near it. */
 constexpr std::size_t kMaxSenderReportBytes = 4096;
 
@@ -29,6 +37,7 @@ FeedTrack::FeedTrack(Feed& feed, Loop& loop, std::uint32_t index, const TrackOpt
       options_(options),
       decidesStart_(decidesStart),
       sequence_(options.clockRateHz),
+      continuity_(options.clockRateHz),
       ownSsrc_(feed.randomU32()),
       reportTimer_(loop, [this] { sendReport(); }) {}
 
@@ -104,22 +113,111 @@ void FeedTrack::takeRtp(ByteView bytes) {
   } else {
     if (verdict == RtpSequence::Verdict::late) counters.add(FeedCounter::reorderedPackets, 1);
     publishLoss();
-    passOn(*packet, bytes, verdict == RtpSequence::Verdict::next);
+    if (verdict == RtpSequence::Verdict::anew) beginAnew(*packet);
+    const bool newest = verdict != RtpSequence::Verdict::late;
+    if (waitUntilNs_ != 0) {
+      waitForStart(*packet, bytes, newest);
+    } else {
+      passOn(*packet, bytes, newest);
+    }
   }
   counters.set(FeedCounter::lastRxMonoNs, static_cast<std::uint64_t>(loop_.nowNs()));
   counters.add(FeedCounter::rxBytes, bytes.size());
   counters.add(FeedCounter::rxPackets, 1);
 }
 
+void FeedTrack::resume(bool wait) {
+  leave();
+  dropWaiting();
+  sequence_.restart();
+  inUnit_ = false;
+  sourceReport_.reset();
+  reportWaits_ = false;
+  anew_ = continuity_.begun();
+  waitUntilNs_ = wait ? loop_.nowNs() + kLongestStartWaitNs : 0;
+}
+
+/** The source has changed within its session: where its clock does not run on, that is a resume of this track alone. */
+void FeedTrack::beginAnew(const RtpPacket& packet) {
+  dropWaiting();
+  inUnit_ = false;
+  if (anew_ || !continuity_.begun()) return;
+  if (continuity_.runsOn(packet, loop_.nowNs())) {
+    continuity_.goOn(packet, continuity_.placedTime(packet.rtpTime));
+    return;
+  }
+  feed_.counters().add(FeedCounter::resumes, 1);
+  sourceReport_.reset();
+  anew_ = true;
+  if (decidesStart_) waitUntilNs_ = loop_.nowNs() + kLongestStartWaitNs;
+}
+
+/** The start point is the first packet of its access unit, but a later one shows it: the unit is kept until then. */
+void FeedTrack::waitForStart(const RtpPacket& packet, ByteView bytes, bool newest) {
+  const bool late = loop_.nowNs() >= waitUntilNs_;
+  const bool decides = decidesStart_ || late || !feed_.startsDecided();
+  if (!waiting_.empty() && parseRtp(waiting_.front())->rtpTime != packet.rtpTime) dropWaiting();
+  if (!decides || !newest || waiting_.size() == kMaxWaiting) {
+    feed_.counters().add(FeedCounter::resumeDroppedPackets, 1);
+    return;
+  }
+  waiting_.emplace_back(bytes.begin(), bytes.end());
+  if (decidesStart_ && !late && !showsStart(options_.codec, packet)) return;
+  feed_.endWaiting(*this);
+  for (const Bytes& kept : std::exchange(waiting_, {})) passOn(*parseRtp(kept), kept, true);
+}
+
+void FeedTrack::dropWaiting() {
+  feed_.counters().add(FeedCounter::resumeDroppedPackets, waiting_.size());
+  waiting_.clear();
+}
+
 void FeedTrack::passOn(const RtpPacket& packet, ByteView bytes, bool newest) {
+  if (anew_) goOn(packet);
+  const std::optional<Continuity::Place> place = continuity_.place(packet, loop_.nowNs());
+  if (!place) {
+    feed_.counters().add(FeedCounter::resumeDroppedPackets, 1);
+    return;
+  }
   RingEntry entry{};
   entry.track = static_cast<std::uint8_t>(index_);
   entry.kind = PacketKind::rtp;
-  entry.seq = packet.seq;
-  entry.rtpTime = packet.rtpTime;
+  entry.seq = place->seq;
+  entry.rtpTime = place->rtpTime;
   const std::uint64_t position = feed_.append(entry, bytes);
+  if (continuity_.changes()) feed_.renumber(position, continuity_.ssrc());
   // A late packet belongs to an access unit that is over.
   if (decidesStart_ && newest) noteStart(packet, position);
+}
+
+void FeedTrack::goOn(const RtpPacket& packet) {
+  anew_ = false;
+  const std::uint32_t rtpTime = alignedTime(packet);
+  reportBefore_ = continuity_.reportTime();
+  resumedAt_ = packet.rtpTime;
+  continuity_.goOn(packet, rtpTime);
+  // Its clocks are no longer those of the media.
+  if (reportWaits_) {
+    passReportOn();
+  } else {
+    senderReport_.clear();
+  }
+}
+
+/** By the time that passed without media; by the sender reports of both sessions where this and the first track have them. */
+std::uint32_t FeedTrack::alignedTime(const RtpPacket& packet) const {
+  const std::uint32_t byArrival = continuity_.timeAt(loop_.nowNs());
+  const FeedTrack* first = feed_.resumedBy();
+  const std::optional<ReportTime>& before = continuity_.reportTime();
+  if (first == nullptr || first == this || !before || !sourceReport_) return byArrival;
+  if (!first->reportBefore_ || !first->sourceReport_) return byArrival;
+  const Continuity& reference = first->continuity_;
+  const std::uint32_t byReports =
+      alignByReports({reference.clockRateHz(), first->resumedAt_, reference.placedTime(first->resumedAt_),
+                      *first->reportBefore_, *first->sourceReport_},
+                     {options_.clockRateHz, packet.rtpTime, 0, *before, *sourceReport_});
+  const auto apart = static_cast<std::int32_t>(byReports - byArrival);
+  return std::abs(apart) <= kFarthestAlignmentSeconds * options_.clockRateHz ? byReports : byArrival;
 }
 
 void FeedTrack::noteStart(const RtpPacket& packet, std::uint64_t position) {
@@ -162,18 +260,28 @@ void FeedTrack::takeRtcp(ByteView bytes) {
   }
   if (!summary.senderReport || bytes.size() > kMaxSenderReportBytes) return;
   senderReport_.assign(bytes.begin(), bytes.end());
-  senderReportNs_ = loop_.nowNs();
+  sourceReportNs_ = loop_.nowNs();
+  if (const std::optional<SenderInfo> info = senderInfo(bytes)) sourceReport_ = info->time;
+  // Where the media goes on is not known yet: neither is what the report has to say.
+  reportWaits_ = anew_;
+  if (!reportWaits_) passReportOn();
+}
+
+void FeedTrack::passReportOn() {
+  reportWaits_ = false;
+  continuity_.rewrite(senderReport_);
   RingEntry entry{};
   entry.track = static_cast<std::uint8_t>(index_);
   entry.kind = PacketKind::rtcp;
-  feed_.append(entry, bytes);
+  feed_.append(entry, senderReport_);
 }
 
 void FeedTrack::sendReport() {
   reportTimer_.armIn(kReportNs / 2 + feed_.randomNs(kReportNs));
   SenderReportTime time;
-  if (time.lastSr = senderReportNtp(senderReport_); time.lastSr != 0) {
-    const auto sinceMs = static_cast<std::uint64_t>((loop_.nowNs() - senderReportNs_) / kNsPerMs);
+  if (sourceReport_) {
+    const auto sinceMs = static_cast<std::uint64_t>((loop_.nowNs() - sourceReportNs_) / kNsPerMs);
+    time.lastSr = static_cast<std::uint32_t>(sourceReport_->ntp >> 16);
     time.delay = static_cast<std::uint32_t>(sinceMs * 65536 / 1000);
   }
   const bool heard = sequence_.heard();

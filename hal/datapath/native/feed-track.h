@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "continuity.h"
 #include "interleaved-connection.h"
 #include "rtp-sequence.h"
 #include "udp-pair.h"
@@ -34,11 +35,19 @@ class FeedTrack final : UdpUpstream, FrameTaker {
   /** Receives from there from now on. */
   Status receive(const TrackFrom& from);
 
-  /** The latest compound packet with a sender report; empty before the first. */
-  [[nodiscard]] ByteView senderReport() const { return senderReport_; }
-  /** Of the media; nothing before the first packet. */
+  [[nodiscard]] bool hasSource() const { return !std::holds_alternative<std::monostate>(from_); }
+  [[nodiscard]] bool decidesStart() const { return decidesStart_; }
+
+  /** The source is gone; the next one begins anew, and media waits for a start point if it is to `wait`. */
+  void resume(bool wait);
+  /** A start point came, here or on another track. */
+  void endWaiting() { waitUntilNs_ = 0; }
+
+  /** The latest compound packet with a sender report, as viewers get it; empty before the first. */
+  [[nodiscard]] ByteView senderReport() const { return reportWaits_ ? ByteView{} : ByteView{senderReport_}; }
+  /** Of the media, as viewers know it; nothing before the first packet. */
   [[nodiscard]] std::optional<std::uint32_t> ssrc() const {
-    return sequence_.heard() ? std::optional(sequence_.ssrc()) : std::nullopt;
+    return continuity_.begun() ? std::optional(continuity_.ssrc()) : std::nullopt;
   }
 
  private:
@@ -48,8 +57,14 @@ class FeedTrack final : UdpUpstream, FrameTaker {
   void onConnectionGone(InterleavedConnection&) override { from_ = {}; }
 
   void takeRtp(ByteView bytes);
+  void beginAnew(const RtpPacket& packet);
+  void waitForStart(const RtpPacket& packet, ByteView bytes, bool newest);
+  void dropWaiting();
   void passOn(const RtpPacket& packet, ByteView bytes, bool newest);
+  void goOn(const RtpPacket& packet);
+  [[nodiscard]] std::uint32_t alignedTime(const RtpPacket& packet) const;
   void takeRtcp(ByteView bytes);
+  void passReportOn();
   void noteStart(const RtpPacket& packet, std::uint64_t position);
   void publishLoss();
   void sendReport();
@@ -72,8 +87,23 @@ class FeedTrack final : UdpUpstream, FrameTaker {
   std::uint64_t unitPosition_ = 0;
   bool unitMarked_ = false;
 
+  Continuity continuity_;
+  /** The next packet passed on is the first of its source. */
+  bool anew_ = false;
+  /** Media waits for a start point, at most until then; 0: it does not. */
+  std::int64_t waitUntilNs_ = 0;
+  /** The access unit that comes in meanwhile; whether it is a start point shows later. */
+  std::vector<Bytes> waiting_;
+  /** Where the source went on, and its clocks before that: what the other tracks are aligned with. */
+  std::uint32_t resumedAt_ = 0;
+  std::optional<ReportTime> reportBefore_;
+
   Bytes senderReport_;
-  std::int64_t senderReportNs_ = 0;
+  /** By the clocks of the source as it is: its newest report. */
+  std::optional<ReportTime> sourceReport_;
+  std::int64_t sourceReportNs_ = 0;
+  /** A report came before the media it belongs to. */
+  bool reportWaits_ = false;
   /** Where RTCP came from last. */
   Address rtcpFrom_;
   std::uint32_t ownSsrc_;

@@ -44,6 +44,23 @@ Feed::Feed(Loop& loop, Workspace& work, EventSink& sink, FeedId id, const FeedOp
   }
 }
 
+void Feed::resume() {
+  counters_.add(FeedCounter::resumes, 1);
+  resumedBy_ = nullptr;
+  // Where nothing has come yet there is nothing to go on from.
+  const bool begun = std::any_of(tracks_.begin(), tracks_.end(), [](const auto& track) { return track->ssrc().has_value(); });
+  for (const auto& track : tracks_) track->resume(begun);
+}
+
+void Feed::endWaiting(const FeedTrack& track) {
+  resumedBy_ = &track;
+  for (const auto& other : tracks_) other->endWaiting();
+}
+
+bool Feed::startsDecided() const {
+  return std::any_of(tracks_.begin(), tracks_.end(), [](const auto& track) { return track->decidesStart() && track->hasSource(); });
+}
+
 std::uint64_t Feed::append(RingEntry entry, ByteView packet) {
   if (!flushAsked_) {
     flushAsked_ = true;

@@ -49,9 +49,19 @@ class Feed final : Loop::BatchEnd {
   void beginWaiting(StartWait& wait) { waiting_.push_back(&wait); }
   void endWaiting(StartWait& wait) { std::erase(waiting_, &wait); }
 
+  /** The upstream session begins anew: all tracks leave their source, and go on together at a start point. */
+  void resume();
+
   // For its tracks.
+  /** The packet that a resumed session went on with, for the other tracks to align with; null before it came. */
+  [[nodiscard]] const FeedTrack* resumedBy() const { return resumedBy_; }
+  /** A start point came on `track`: none waits any longer. */
+  void endWaiting(const FeedTrack& track);
+  /** A track that decides where viewers start has a source. */
+  [[nodiscard]] bool startsDecided() const;
   [[nodiscard]] FeedSlot& counters() { return counters_; }
   std::uint64_t append(RingEntry entry, ByteView packet);
+  void renumber(std::uint64_t position, std::uint32_t ssrc) { ring_.renumber(position, ssrc); }
   void markStart(std::uint64_t position);
   void sayBye(std::uint32_t track) { sink_.bye(id_, track); }
   [[nodiscard]] std::uint32_t randomU32() { return static_cast<std::uint32_t>(work_.random() << 16 ^ work_.random()); }
@@ -87,6 +97,7 @@ class Feed final : Loop::BatchEnd {
   std::vector<InterleavedLane*> interleaved_;
   std::vector<StartWait*> waiting_;
   Loop::Timer catchUpTimer_;
+  const FeedTrack* resumedBy_ = nullptr;
   // The last: a track that goes away uses what stands above.
   std::vector<std::unique_ptr<FeedTrack>> tracks_;
 };

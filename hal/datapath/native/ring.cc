@@ -51,6 +51,14 @@ std::uint64_t Ring::append(RingEntry entry, ByteView packet) {
   return head_++;
 }
 
+void Ring::renumber(std::uint64_t position, std::uint32_t ssrc) {
+  const RingEntry& packet = entry(position);
+  std::uint8_t* header = memory_.get() + packet.at % bytes_;
+  writeU16(header + 2, packet.seq);
+  writeU32(header + 4, packet.rtpTime);
+  writeU32(header + 8, ssrc);
+}
+
 void Ring::markStart(std::uint64_t position) {
   if (position < tail_) return;
   entry(position).start = true;

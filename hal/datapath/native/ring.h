@@ -42,6 +42,9 @@ class Ring {
   [[nodiscard]] RingEntry& entry(std::uint64_t position) { return entries_[position & mask_]; }
   [[nodiscard]] const std::uint8_t* data(const RingEntry& entry) const { return memory_.get() + entry.at % bytes_; }
 
+  /** Writes the entry's sequence number and RTP time, and this SSRC, into the stored RTP header (RFC 3550 s.5.1). */
+  void renumber(std::uint64_t position, std::uint32_t ssrc);
+
   /** Says that a decoder can start at this position; older ones are forgotten. */
   void markStart(std::uint64_t position);
   /** Where a viewer that comes now begins: the newest start point, or the next packet to come when none is held. */

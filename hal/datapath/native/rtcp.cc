@@ -104,9 +104,44 @@ std::vector<std::uint8_t> buildBye(std::uint32_t ssrc) {
   return out;
 }
 
-std::uint32_t senderReportNtp(ByteView bytes) {
-  if (bytes.size() < 28 || bytes[1] != kSenderReport) return 0;
-  return readU32(&bytes[8]) << 16 | readU32(&bytes[12]) >> 16;
+std::optional<SenderInfo> senderInfo(ByteView bytes) {
+  if (bytes.size() < 28 || bytes[1] != kSenderReport) return std::nullopt;
+  return SenderInfo{
+      .time = {std::uint64_t{readU32(&bytes[8])} << 32 | readU32(&bytes[12]), readU32(&bytes[16])},
+      .packets = readU32(&bytes[20]),
+      .octets = readU32(&bytes[24]),
+  };
+}
+
+void rewriteRtcp(std::vector<std::uint8_t>& compound, std::uint32_t ssrc, const SenderInfo& info) {
+  const std::uint32_t theirs = readU32(&compound[4]);
+  const auto rename = [&](std::size_t at, std::size_t end) {
+    if (at + 4 <= end && readU32(&compound[at]) == theirs) writeU32(&compound[at], ssrc);
+  };
+  writeU32(&compound[16], info.time.rtpTime);
+  writeU32(&compound[20], info.packets);
+  writeU32(&compound[24], info.octets);
+  for (std::size_t begin = 0; begin + 4 <= compound.size();) {
+    const std::size_t end = begin + 4 * (std::size_t{readU16(&compound[begin + 2])} + 1);
+    if (end > compound.size()) return;
+    const std::size_t count = compound[begin] & 0x1f;
+    const std::uint8_t type = compound[begin + 1];
+    if (type == kSourceDescription) {
+      std::size_t chunk = begin + 4;
+      for (std::size_t i = 0; i < count && chunk + 4 <= end; ++i) {
+        rename(chunk, end);
+        chunk += 4;
+        while (chunk + 2 <= end && compound[chunk] != 0) chunk += 2U + compound[chunk + 1];
+        // The list of items ends with a zero byte, filled up to the next word.
+        chunk = begin + (chunk - begin) / 4 * 4 + 4;
+      }
+    } else if (type == kBye) {
+      for (std::size_t i = 0; i < count; ++i) rename(begin + 4 + 4 * i, end);
+    } else {
+      rename(begin + 4, end);
+    }
+    begin = end;
+  }
 }
 
 }  // namespace weir

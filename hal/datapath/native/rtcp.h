@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +39,24 @@ std::vector<std::uint8_t> buildReceiverReport(std::uint32_t ownSsrc, const Recep
 /** An empty receiver report and BYE (s.6.6) in the name of `ssrc`. */
 std::vector<std::uint8_t> buildBye(std::uint32_t ssrc);
 
-/** Middle 32 bits of the NTP time of the sender report that `bytes` begins with; 0 when it begins with none. */
-std::uint32_t senderReportNtp(ByteView bytes);
+/** One moment by the two clocks of a sender report (s.6.4.1): NTP in units of 2^-32 s, and RTP time. */
+struct ReportTime {
+  std::uint64_t ntp = 0;
+  std::uint32_t rtpTime = 0;
+};
+/** What a sender report says of its sender. */
+struct SenderInfo {
+  ReportTime time;
+  std::uint32_t packets = 0;
+  std::uint32_t octets = 0;
+};
+/** Of the sender report that `bytes` begins with; nothing when it begins with none. */
+std::optional<SenderInfo> senderInfo(ByteView bytes);
+
+/**
+ * Writes `info` into the sender report that `compound` begins with, and `ssrc` wherever its sender names itself: in
+ * reports, SDES chunks (s.6.5), BYE (s.6.6) and what else there is. `compound` has passed `parseRtcp`.
+ */
+void rewriteRtcp(std::vector<std::uint8_t>& compound, std::uint32_t ssrc, const SenderInfo& info);
 
 }  // namespace weir

@@ -14,10 +14,17 @@ constexpr std::uint32_t kNoSeq = 0x10000;
 
 }  // namespace
 
+void RtpSequence::restart() {
+  lostBefore_ = lost();
+  received_ = 0;
+  started_ = false;
+}
+
 void RtpSequence::begin(const RtpPacket& packet) {
   lostBefore_ = lost();
   started_ = true;
   ssrc_ = packet.ssrc;
+  payloadType_ = packet.payloadType;
   maxSeq_ = packet.seq;
   cycles_ = 0;
   baseSeq_ = packet.seq;
@@ -31,10 +38,17 @@ void RtpSequence::begin(const RtpPacket& packet) {
 }
 
 RtpSequence::Verdict RtpSequence::take(const RtpPacket& packet, std::int64_t arrivalNs) {
-  if (!started_ || packet.ssrc != ssrc_) {
+  if (!started_) {
     begin(packet);
     follow(packet, arrivalNs);
     return Verdict::next;
+  }
+  if (packet.ssrc != ssrc_) {
+    // Of another type it may be repair data beside the media (RFC 4588 s.5.1): only when that is silent is it a source.
+    if (packet.payloadType != payloadType_ && arrivalNs - followedNs_ < kNsPerSecond) return Verdict::astray;
+    begin(packet);
+    follow(packet, arrivalNs);
+    return Verdict::anew;
   }
   const auto ahead = static_cast<std::uint16_t>(packet.seq - maxSeq_);
   if (ahead != 0 && ahead < kMaxDropout) {
@@ -53,7 +67,7 @@ RtpSequence::Verdict RtpSequence::take(const RtpPacket& packet, std::int64_t arr
     if (packet.seq == badSeq_) {
       begin(packet);
       follow(packet, arrivalNs);
-      return Verdict::next;
+      return Verdict::anew;
     }
     badSeq_ = static_cast<std::uint16_t>(packet.seq + 1);
     return Verdict::astray;
@@ -68,6 +82,7 @@ RtpSequence::Verdict RtpSequence::take(const RtpPacket& packet, std::int64_t arr
 void RtpSequence::follow(const RtpPacket& packet, std::int64_t arrivalNs) {
   see(packet.seq);
   ++received_;
+  followedNs_ = arrivalNs;
   // Arrival in clock units; it wraps like rtpTime does, and only differences count.
   const auto rate = static_cast<std::int64_t>(clockRateHz_);
   const auto arrival = static_cast<std::uint32_t>(arrivalNs / kNsPerSecond * rate +

@@ -24,6 +24,8 @@ class RtpSequence {
   enum class Verdict {
     /** The newest so far. */
     next,
+    /** The first packet of another source: another SSRC (s.8), or sequence numbers that began anew. */
+    anew,
     /** Belongs before one that has come already. */
     late,
     duplicate,
@@ -32,6 +34,8 @@ class RtpSequence {
   };
 
   Verdict take(const RtpPacket& packet, std::int64_t arrivalNs);
+  /** What comes next is the first packet of a new session. */
+  void restart();
 
   /** Expected minus received, of all sources of this track so far; falls again when a late packet comes. */
   [[nodiscard]] std::uint64_t lost() const;
@@ -53,12 +57,14 @@ class RtpSequence {
   std::uint32_t clockRateHz_;
   bool started_ = false;
   std::uint32_t ssrc_ = 0;
+  std::uint8_t payloadType_ = 0;
   std::uint16_t maxSeq_ = 0;
   std::uint32_t cycles_ = 0;
   std::uint32_t baseSeq_ = 0;
   /** The packet that would follow on one that was astray; above 65535: none. */
   std::uint32_t badSeq_ = 0x10000;
   std::int64_t received_ = 0;
+  std::int64_t followedNs_ = 0;
   std::uint64_t lostBefore_ = 0;
   std::int64_t expectedPrior_ = 0;
   std::int64_t receivedPrior_ = 0;

@@ -20,7 +20,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::vector<std::uint8_t> packet(data + at, data + std::min(size, at + step));
     RtcpSummary summary;
     if (parseRtcp(packet, summary) && packet.size() % 4 != 0) std::abort();
-    senderReportNtp(packet);
+    if (std::vector<std::uint8_t> compound = packet; parseRtcp(packet, summary)) {
+      const std::optional<SenderInfo> info = senderInfo(compound);
+      if (info) rewriteRtcp(compound, 0xcafe, *info);
+      if (!parseRtcp(compound, summary)) std::abort();
+    }
     RtpPacket bare;
     bare.payload = packet;
     const auto parsed = parseRtp(packet);
