@@ -14,6 +14,9 @@ import {
 } from './protocol/index.ts';
 import { openHooks, SessionMonitor } from './session/index.ts';
 
+/** An origin that comes back shall be noticed soon: an attempt waits no longer than the longest pause between two. */
+const reconnectMs = 2000;
+
 /**
  * The running core of the box, and the only place where its stages are wired: what comes first is opened first and
  * closed last.
@@ -42,8 +45,18 @@ export class Relay implements Closeable {
       clock,
       log,
       hooks: openHooks,
-      openFeed: (feed) => Feed.open({ ...feed, datapath: hal.datapath, log, ...this.#ringSize() }),
-      openOriginSession: (origin, url) => this.#originSession(origin, url),
+      openFeed: (feed) =>
+        Feed.open({
+          ...feed,
+          datapath: hal.datapath,
+          clock,
+          log,
+          openSession: () => this.#originSession(feed.origin, feed.url, reconnectMs),
+          times: () => this.#feedTimes(),
+          ...this.#ringSize(),
+        }),
+      openOriginSession: (origin, url) =>
+        this.#originSession(origin, url, this.#config.relay.openTimeoutSeconds * 1000),
       limits: () => this.#monitorLimits(),
     });
     const serverPorts = new ServerPorts(hal.datapath);
@@ -206,8 +219,8 @@ export class Relay implements Closeable {
       });
   }
 
-  #originSession(origin: Endpoint, url: string): RtspOriginSession {
-    const { rtsp, openTimeoutSeconds } = this.#config.relay;
+  #originSession(origin: Endpoint, url: string, timeoutMs: number): RtspOriginSession {
+    const { rtsp } = this.#config.relay;
     return new RtspOriginSession({
       datapath: this.#hal.datapath,
       clock: this.#clock,
@@ -215,7 +228,7 @@ export class Relay implements Closeable {
       origin,
       url,
       limits: rtsp,
-      timeoutMs: openTimeoutSeconds * 1000,
+      timeoutMs,
       transport: rtsp.upstreamTransport,
       credentials: this.#credentials(origin),
     });
@@ -232,6 +245,11 @@ export class Relay implements Closeable {
   #ringSize(): { ringBytes: number; ringMs: number } {
     const { ringBytes, ringSeconds } = this.#config.relay;
     return { ringBytes, ringMs: ringSeconds * 1000 };
+  }
+
+  #feedTimes(): { silenceMs: number; patienceMs: number } {
+    const { silenceSeconds, patienceSeconds } = this.#config.relay;
+    return { silenceMs: silenceSeconds * 1000, patienceMs: patienceSeconds * 1000 };
   }
 
   #monitorLimits() {

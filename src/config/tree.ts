@@ -122,6 +122,22 @@ export const configTree = {
           default: 10,
           help: 'how long an origin may take to answer, and an opening viewer may stay silent',
         },
+        silenceSeconds: {
+          type: 'integer',
+          unit: 'seconds',
+          min: 1,
+          max: 300,
+          default: 5,
+          help: 'a live source that sends no packet for so long has failed and is opened again',
+        },
+        patienceSeconds: {
+          type: 'integer',
+          unit: 'seconds',
+          min: 0,
+          max: 3600,
+          default: 30,
+          help: 'how long viewers wait for a source that has failed before they are ended; 0: not at all',
+        },
         ringSeconds: {
           type: 'integer',
           unit: 'seconds',

@@ -8,7 +8,10 @@ type Decimals<T> = { readonly [K in keyof T]: string };
 export interface FeedStatus extends Omit<Decimals<FeedCounters>, 'lastRxMonoNs'> {
   readonly url: string;
   readonly origin: string;
-  readonly state: 'described' | 'playing';
+  readonly state: 'described' | 'playing' | 'reconnecting';
+  /** How often its source failed and came back. */
+  readonly reconnections: number;
+  readonly withoutMediaMs: number;
   /** Serves more than one viewer. */
   readonly shared: boolean;
   readonly viewers: number;
@@ -56,7 +59,8 @@ export function feedStatus(entry: FeedEntry): FeedStatus | undefined {
   return {
     url: entry.url,
     origin: endpointText(entry.origin),
-    state: feed.playing ? 'playing' : 'described',
+    state: feed.reconnecting ? 'reconnecting' : feed.playing ? 'playing' : 'described',
+    ...feed.outages(),
     shared: entry.owner === undefined,
     viewers: entry.viewers.size,
     openedAt: new Date(entry.openedAt).toISOString(),

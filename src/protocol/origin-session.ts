@@ -16,6 +16,8 @@ export interface TrackFacts extends TrackOptions {
   readonly index: number;
   /** As described: absolute, relative to `documentUrl`, or missing. */
   readonly control: string | undefined;
+  /** Encoding, clock rate and payload types as one text: two tracks with the same one can follow each other. */
+  readonly form: string;
   /** The URL that SETUP names. */
   readonly controlUrl: string;
 }
@@ -44,7 +46,8 @@ export interface OriginSession extends Closeable {
   readonly signsItself: boolean;
   /** The session is over without our doing; sent once. */
   readonly ended: Signal<{ readonly text: string }>;
-  describe(proof: Proof): Promise<Outcome<Presentation>>;
+  /** `proof` undefined: Weir signs itself. */
+  describe(proof: Proof | undefined): Promise<Outcome<Presentation>>;
   /** Sets one track up; `proof` undefined: Weir signs itself. */
   setup(track: number, proof: Proof | undefined): Promise<Outcome<UpstreamTrack>>;
   play(range: string | undefined, proof: Proof | undefined): Promise<Outcome<void>>;

@@ -333,7 +333,7 @@ export class SessionMonitor implements Monitor, Closeable {
     presentation: Presentation,
     proof: Proof,
   ): Promise<void> {
-    const feed = await this.#openFeed({ url: home.url, origin: home.origin, session, presentation });
+    const feed = await this.#openFeed({ url: home.url, origin: home.origin, session, presentation, proof });
     home.feed = feed;
     home.challenged = session.challenged || proof.authorization !== undefined;
     if (!this.#gone.has(caller)) {

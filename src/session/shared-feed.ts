@@ -19,7 +19,9 @@ export interface SharedFeed extends Closeable {
   readonly playing: boolean;
   /** Weir may sign requests of its own; otherwise the upstream moves only with a viewer's signatures. */
   readonly signsItself: boolean;
-  /** The upstream is over without our doing. */
+  /** The source failed and is being opened again; viewers wait. */
+  readonly reconnecting: boolean;
+  /** The upstream is over without our doing, and could not be opened again. */
   readonly ended: Signal<{ readonly text: string }>;
   setup(track: number, proof: Proof | undefined): Promise<Outcome<void>>;
   play(range: string | undefined, proof: Proof | undefined): Promise<Outcome<void>>;
@@ -29,6 +31,7 @@ export interface SharedFeed extends Closeable {
   addViewer(tracks: readonly ViewerTrack[], startWaitMs: number): Promise<FeedViewer>;
   notify(contentType: string, body: Uint8Array): Promise<number | undefined>;
   counters(): FeedCounters;
+  outages(): { readonly reconnections: number; readonly withoutMediaMs: number };
 }
 
 /** Makes a feed from an origin session that has described itself. The feed owns the session from then on. */
@@ -37,4 +40,6 @@ export type OpenFeed = (options: {
   readonly origin: Endpoint;
   readonly session: OriginSession;
   readonly presentation: Presentation;
+  /** What the origin was asked to describe it with. */
+  readonly proof: Proof;
 }) => Promise<SharedFeed>;

@@ -42,7 +42,7 @@ describe('lab: how viewers and Weir end', function () {
   describe('viewers', () => {
     let weir: Weir;
     before(async () => {
-      weir = await Weir.start(world);
+      weir = await Weir.start(world, { relay: { patienceSeconds: 0 } });
     });
     after(() => weir?.close());
 

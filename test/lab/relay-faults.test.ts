@@ -18,7 +18,7 @@ describe('lab: faults on either side of the box', function () {
   before(async () => {
     world = await createLabWorld({ viewers: 2 });
     origin = await ScriptedOrigin.start(world.origin.host, { port: 554, sessionTimeoutSeconds: 10 });
-    weir = await Weir.start(world, { rtsp: { sessionTimeoutSeconds } });
+    weir = await Weir.start(world, { relay: { patienceSeconds: 0 }, rtsp: { sessionTimeoutSeconds } });
     url = `rtsp://${world.origin.address4}/live`;
   });
   after(async () => {

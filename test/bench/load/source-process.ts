@@ -39,6 +39,12 @@ export class SourceProcess implements Closeable {
     return JSON.parse(await this.#ask('parameters'));
   }
 
+  /** It dies without a word (SIGKILL). */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL');
+    await this.#process.exited;
+  }
+
   close(): Promise<void> {
     return this.#process.close();
   }

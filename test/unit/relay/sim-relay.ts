@@ -244,6 +244,7 @@ export class SimRelay {
     idleMs: 2000,
     sessionTimeoutSeconds: 60,
   };
+  times = { silenceMs: 5000, patienceMs: 30_000 };
   readonly monitor: SessionMonitor;
   readonly intake: Intake;
   #ports = 20_000;
@@ -256,20 +257,29 @@ export class SimRelay {
   ) {
     const { datapath } = this;
     const common = { datapath, clock: systemClock, log: silentLog };
+    const session = (origin: Endpoint, feedUrl: string) =>
+      new RtspOriginSession({
+        ...common,
+        origin,
+        url: feedUrl,
+        limits,
+        timeoutMs: 500,
+        transport: options.transport ?? 'auto',
+        credentials: options.credentials,
+      });
     this.monitor = new SessionMonitor({
       ...common,
       hooks: openHooks,
-      openFeed: (feed) => Feed.open({ ...feed, ...common, ringBytes: 1 << 20, ringMs: 8000 }),
-      openOriginSession: (origin, feedUrl) =>
-        new RtspOriginSession({
+      openFeed: (feed) =>
+        Feed.open({
+          ...feed,
           ...common,
-          origin,
-          url: feedUrl,
-          limits,
-          timeoutMs: 500,
-          transport: options.transport ?? 'auto',
-          credentials: options.credentials,
+          ringBytes: 1 << 20,
+          ringMs: 8000,
+          openSession: () => session(feed.origin, feed.url),
+          times: () => this.times,
         }),
+      openOriginSession: session,
       limits: () => ({
         maxFeeds: 10,
         maxFeedsPerAddress: 10,

@@ -92,6 +92,7 @@ export const presentation = (live = true): Presentation => ({
     {
       index: 0,
       control: 'a',
+      form: 'video H264/90000 96',
       controlUrl: `${target.url}/a`,
       codec: 'h264',
       clockRateHz: 90_000,
@@ -100,6 +101,7 @@ export const presentation = (live = true): Presentation => ({
     {
       index: 1,
       control: 'b',
+      form: 'audio OPUS/48000 97',
       controlUrl: `${target.url}/b`,
       codec: 'none',
       clockRateHz: 48_000,
@@ -126,9 +128,9 @@ export class ScriptedOriginSession implements OriginSession {
     this.#script = script;
   }
 
-  async describe(given: Proof): Promise<Outcome<Presentation>> {
-    this.requests.push(`DESCRIBE ${given.authorization ?? '-'}`);
-    const outcome = await this.#script.describe(given);
+  async describe(given: Proof | undefined): Promise<Outcome<Presentation>> {
+    this.requests.push(`DESCRIBE ${given?.authorization ?? '-'}`);
+    const outcome = await this.#script.describe(given ?? proof());
     if (!outcome.ok && outcome.refusal.why === 'origin' && outcome.refusal.answer.status === 401) {
       this.challenged = true;
       this.signsItself = false;
@@ -245,6 +247,11 @@ export class Stage {
     patienceMs: 10_000,
     sessionTimeoutMs: 60_000,
   };
+  times = { silenceMs: 5000, patienceMs: 30_000 };
+  /** When the last packet of the source came; 0n: none yet. */
+  lastRxMonoNs = 0n;
+  /** Calls of `receive` that went on with a source that had failed. */
+  resumed = 0;
   readonly monitor: SessionMonitor;
 
   constructor(hooks: Partial<SessionHooks> = {}) {
@@ -253,19 +260,32 @@ export class Stage {
       log: silentLog,
       hooks: { ...openHooks, ...hooks },
       limits: () => this.limits,
-      openOriginSession: () => {
-        const session = new ScriptedOriginSession(this.script);
-        this.sessions.push(session);
-        return session;
-      },
+      openOriginSession: () => this.#openSession(),
       openFeed: (options) =>
-        Feed.open({ ...options, log: silentLog, ringBytes: 1, ringMs: 1, datapath: this.#datapath as never }),
+        Feed.open({
+          ...options,
+          clock: this.clock,
+          log: silentLog,
+          ringBytes: 1,
+          ringMs: 1,
+          datapath: this.#datapath as never,
+          openSession: () => this.#openSession(),
+          times: () => this.times,
+        }),
     });
+  }
+
+  #openSession(): ScriptedOriginSession {
+    const session = new ScriptedOriginSession(this.script);
+    this.sessions.push(session);
+    return session;
   }
 
   readonly #datapath = {
     createFeed: async () => ({
-      receive: async () => {},
+      receive: async (_tracks: unknown, options: { resume?: boolean } = {}) => {
+        if (options.resume) this.resumed += 1;
+      },
       addViewer: async (_options: { tracks: readonly ViewerTrack[] }) => {
         await this.takingIn;
         const path = new ScriptedPath();
@@ -275,7 +295,7 @@ export class Stage {
       bye: new Signal<{ track: number }>((error) => {
         throw error;
       }),
-      counters: () => ({ rxPackets: 0n }),
+      counters: () => ({ rxPackets: 0n, lastRxMonoNs: this.lastRxMonoNs }),
       close: async () => {},
     }),
   };

@@ -283,16 +283,6 @@ describe('SessionMonitor: ends', () => {
     assert.deepEqual(stage.paths[1]?.calls, ['play']);
   });
 
-  it('ends all viewers when the origin is gone, and opens again for the next one', async () => {
-    const stage = new Stage();
-    assert.ok((await stage.watch(caller(1))).ok);
-    stage.sessions[0]?.ended.emit({ text: 'scripted' });
-    await settled();
-    assert.equal(stage.monitor.endedViewers()[0]?.outcome?.cause, 'lost-service');
-    assert.ok((await stage.watch(caller(2))).ok);
-    assert.equal(stage.sessions.length, 2);
-  });
-
   it('waits for the farewell before the TEARDOWN, but at most 2 s', async () => {
     const calls: string[] = [];
     const farewell = { beforeTeardown: () => new Promise<void>(() => calls.push('farewell')) };

@@ -26,8 +26,9 @@ export function readPresentation(response: RtspResponse, requestUri: string): Ou
       documentUrl,
       aggregateUrl: resolveControl(documentUrl, sdp.control),
       live: sdp.live,
-      tracks: sdp.tracks.map(({ index, control, codec, clockRateHz, media }) => ({
+      tracks: sdp.tracks.map(({ index, control, codec, clockRateHz, media, encodingName, payloadTypes }) => ({
         index,
+        form: `${media} ${encodingName}/${clockRateHz} ${payloadTypes.join(' ')}`,
         codec,
         clockRateHz,
         video: media === 'video',

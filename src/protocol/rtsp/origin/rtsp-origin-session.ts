@@ -75,11 +75,13 @@ export class RtspOriginSession implements OriginSession {
     return !this.#challenged || this.#signature.able;
   }
 
-  async describe(proof: Proof): Promise<Outcome<Presentation>> {
+  async describe(proof: Proof | undefined): Promise<Outcome<Presentation>> {
+    const uri = proof?.uri ?? this.#options.url;
     const headers: [string, string][] = [['Accept', 'application/sdp']];
-    const answered = await this.#request('DESCRIBE', proof.uri, headers, { proof, signItself: false });
+    const signItself = proof === undefined;
+    const answered = await this.#request('DESCRIBE', uri, headers, { proof, signItself });
     if (!answered.ok) return answered;
-    const read = readPresentation(answered.value, proof.uri);
+    const read = readPresentation(answered.value, uri);
     if (read.ok) this.#presentation = read.value;
     return read;
   }
