@@ -8,6 +8,7 @@ import {
   Fanout,
   Load,
   type LoadReport,
+  lastReceivingAddress,
   Receiver,
   receivingAddress,
   SourceProcess,
@@ -99,6 +100,26 @@ describe('the load generator', function () {
     assert.equal(bytes, after.rtpBytes - before.rtpBytes + 28 * packets);
     assert.deepEqual(await drop.count(), { packets: 0, bytes: 0 });
     await drop.remove();
+  });
+
+  it('keeps viewers alive while others join and leave', async () => {
+    const address = world.origin.address4;
+    // Asked for every 0.4 s, it falls into the middle of joins.
+    const options = { address, port: 8556, sessionTimeoutSeconds: 1 };
+    await using brief = await SourceProcess.start(world.origin.host, options);
+    await using load = await Load.start(world.viewer, {
+      url: `rtsp://${address}:8556/live`,
+      server: { address, port: 8556 },
+      transport: 'udp',
+    });
+    await load.add(20);
+    for (const until = systemClock.nowMs() + 2500; systemClock.nowMs() < until; ) {
+      await load.leave(await load.add(20));
+    }
+    await load.report();
+    const { sessionsOpen, sessionsTimedOut, requests } = await brief.counters();
+    assert.deepEqual([sessionsOpen, sessionsTimedOut], [20, 0]);
+    assert.ok((requests.GET_PARAMETER ?? 0) >= 20 * 4, JSON.stringify(requests));
   });
 
   it('says which viewer was refused, and why', async () => {
@@ -206,6 +227,11 @@ describe('the load generator', function () {
     ]);
     assert.equal(new Set(all).size, all.length);
     assert.equal(droppedAddress(0, '1.2.3.4'), '198.19.128.1');
+    // What counts up from the last receivers' addresses comes to 198.19.128.0, which is dropped too.
+    assert.deepEqual(
+      [0, 1].map((index) => lastReceivingAddress(index, 2)),
+      ['198.19.127.254', '198.19.127.255'],
+    );
     assert.equal(droppedAddress(0, '::1'), '2001:db8:199::8001');
     assert.throws(() => receivingAddress(32_767, '1.2.3.4'), { code: 'USAGE' });
   });

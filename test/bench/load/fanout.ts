@@ -12,6 +12,8 @@ export interface FanoutOptions {
   readonly firstViewer: string;
   readonly viewerCount: number;
   readonly viewerPort: number;
+  /** SCHED_FIFO at this priority; 0 or undefined: as any process. */
+  readonly realtimePriority?: number;
 }
 
 export interface FanoutReport {
@@ -35,9 +37,12 @@ export class Fanout implements Closeable {
   }
 
   static async start(host: Host, options: FanoutOptions): Promise<Fanout> {
-    const { mode, address, port, firstViewer, viewerCount, viewerPort } = options;
+    const { mode, address, port, firstViewer, viewerCount, viewerPort, realtimePriority = 0 } = options;
     const args = [mode, address, port, firstViewer, viewerCount, viewerPort].map(String);
-    const process = await host.spawn(await buildProgram('fanout'), args);
+    const program = await buildProgram('fanout');
+    const process = await (realtimePriority > 0
+      ? host.spawn('chrt', ['--fifo', String(realtimePriority), program, ...args])
+      : host.spawn(program, args));
     await process.prints(/^ready$/m);
     return new Fanout(process);
   }

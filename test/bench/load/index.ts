@@ -6,4 +6,4 @@ export { buildProgram } from './native-program.ts';
 export { type Latency, Receiver, type ReceiverReport, type TrackReport } from './receiver.ts';
 export { SourceProcess } from './source-process.ts';
 export { Trace, type TraceOptions } from './trace.ts';
-export { droppedAddress, droppedBlock, receivingAddress } from './viewer-addresses.ts';
+export { droppedAddress, droppedBlock, lastReceivingAddress, receivingAddress } from './viewer-addresses.ts';

@@ -37,6 +37,7 @@ export class LoadViewer {
   #answer: PromiseWithResolvers<rtspWire.RtspResponse> | undefined;
   #base: string;
   #session: rtspWire.SessionHeader | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(receiver: Receiver, options: LoadViewerOptions) {
     this.number = options.number;
@@ -59,7 +60,43 @@ export class LoadViewer {
   }
 
   /** OPTIONS, DESCRIBE, SETUP of every track, PLAY. Resolves when the server has answered. */
-  async join(): Promise<JoinTimes> {
+  join(): Promise<JoinTimes> {
+    return this.#inTurn(() => this.#join());
+  }
+
+  /** Nothing once it has left. */
+  keepAlive(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#session) await this.#ask('GET_PARAMETER', this.#base);
+    });
+  }
+
+  /** TEARDOWN, then its sockets. */
+  leave(): Promise<void> {
+    return this.#inTurn(async () => {
+      try {
+        if (this.#session) await this.#ask('TEARDOWN', this.#base);
+      } finally {
+        this.abandon();
+      }
+    });
+  }
+
+  /** Closes its sockets without a word. */
+  abandon(): void {
+    this.#session = undefined;
+    for (const handle of this.#listening) handle[Symbol.dispose]();
+    this.#receiver.closeViewer(this.number);
+  }
+
+  /** A keep-alive that falls due during a join or a leave waits: an answer belongs to the last request. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => {});
+    return mine;
+  }
+
+  async #join(): Promise<JoinTimes> {
     const { url, server, address } = this.#options;
     const connectAtMonoNs = Number(process.hrtime.bigint());
     await this.#receiver.connect(this.number, address, server.address, server.port);
@@ -71,26 +108,6 @@ export class LoadViewer {
     const playSent = Promise.withResolvers<number>();
     await this.#ask('PLAY', this.#base, [['Range', 'npt=0.000-']], playSent.resolve);
     return { connectAtMonoNs, playSentMonoNs: await playSent.promise };
-  }
-
-  async keepAlive(): Promise<void> {
-    await this.#ask('GET_PARAMETER', this.#base);
-  }
-
-  /** TEARDOWN, then its sockets. */
-  async leave(): Promise<void> {
-    try {
-      if (this.#session) await this.#ask('TEARDOWN', this.#base);
-    } finally {
-      this.abandon();
-    }
-  }
-
-  /** Closes its sockets without a word. */
-  abandon(): void {
-    this.#session = undefined;
-    for (const handle of this.#listening) handle[Symbol.dispose]();
-    this.#receiver.closeViewer(this.number);
   }
 
   async #setUp(index: number, control: string | undefined): Promise<void> {

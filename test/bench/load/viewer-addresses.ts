@@ -13,6 +13,13 @@ export const receivingAddress = (index: number, server: string): string => addre
 /** Address number `index` of the upper half. They are consecutive. */
 export const droppedAddress = (index: number, server: string): string => address(index, server, halfSize);
 
+/**
+ * The `index`-th of the last `count` addresses of the lower half, IPv4: who counts up from the first of them comes by
+ * `count` viewers that receive, then only by such whose media is dropped.
+ */
+export const lastReceivingAddress = (index: number, count: number): string =>
+  receivingAddress(halfSize - 1 - count + index, '0.0.0.0');
+
 function address(index: number, server: string, half: number): string {
   // The first address of a network is not used for hosts.
   const place = index + 1;

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -30,7 +31,7 @@
 #include "rtp-stats.h"
 #include "rtsp-stream.h"
 
-enum { TRACKS = 4, BATCH = 64, PACKET_KEPT = 2048, TCP_READ = 1 << 18, EVENTS = 256 };
+enum { TRACKS = 4, BATCH = 16, DATAGRAM = 1 << 16, TCP_READ = 1 << 18, EVENTS = 256 };
 enum kind { KIND_RTP, KIND_RTCP, KIND_TCP };
 
 struct endpoint {
@@ -125,31 +126,59 @@ static bool open_udp(struct endpoint *endpoint, const char *address, unsigned po
     setsockopt(endpoint->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
   }
   setsockopt(endpoint->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+  /* What comes in one piece is taken in one: cutting it would be charged to the sender, where both are on one machine. */
+  setsockopt(endpoint->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
   return bind(endpoint->fd, (struct sockaddr *)&local, length) == 0 && watch(endpoint, EPOLLIN, EPOLL_CTL_ADD);
 }
 
-/* The kernel's receive time on the monotonic clock; `offset_ns` is how far that is behind the wall clock. */
-static uint64_t arrival_ns(struct msghdr *message, uint64_t offset_ns) {
-  for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_TIMESTAMPNS) continue;
-    struct timespec time;
-    memcpy(&time, CMSG_DATA(part), sizeof time);
-    return (uint64_t)time.tv_sec * 1000000000ull + (uint64_t)time.tv_nsec - offset_ns;
+/* What the kernel tells beside the bytes. */
+struct arrival {
+  uint64_t mono_ns;
+  uint32_t segment; /* length of all packets in it but the last, which may be shorter */
+};
+
+/* `offset_ns` is how far the monotonic clock is behind the wall clock. */
+static struct arrival arrival_of(struct mmsghdr *message, uint64_t offset_ns) {
+  struct arrival arrival = {0, message->msg_len};
+  for (struct cmsghdr *part = CMSG_FIRSTHDR(&message->msg_hdr); part; part = CMSG_NXTHDR(&message->msg_hdr, part)) {
+    if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_TIMESTAMPNS) {
+      struct timespec time;
+      memcpy(&time, CMSG_DATA(part), sizeof time);
+      arrival.mono_ns = (uint64_t)time.tv_sec * 1000000000ull + (uint64_t)time.tv_nsec - offset_ns;
+    } else if (part->cmsg_level == IPPROTO_UDP && part->cmsg_type == UDP_GRO) {
+      int size;
+      memcpy(&size, CMSG_DATA(part), sizeof size);
+      if (size > 0) arrival.segment = (uint32_t)size;
+    }
   }
-  return clock_ns(CLOCK_MONOTONIC);
+  if (!arrival.mono_ns) arrival.mono_ns = clock_ns(CLOCK_MONOTONIC);
+  return arrival;
+}
+
+static void take_datagram(struct endpoint *endpoint, const uint8_t *bytes, uint32_t length, struct arrival arrival,
+                          bool foreign) {
+  struct rtp_stats *stats = &endpoint->track->stats;
+  uint32_t at = 0;
+  do {
+    uint32_t have = length - at < arrival.segment ? length - at : arrival.segment;
+    stats->foreign += foreign;
+    if (endpoint->kind == KIND_RTP) rtp_take(stats, bytes + at, have, have, arrival.mono_ns);
+    else rtcp_take(stats, bytes + at, have);
+    at += have;
+  } while (at < length);
 }
 
 static void receive_udp(struct endpoint *endpoint) {
   static struct mmsghdr messages[BATCH];
   static struct iovec parts[BATCH];
   static struct sockaddr_storage senders[BATCH];
-  static uint8_t packets[BATCH][PACKET_KEPT];
-  static char control[BATCH][64];
+  static uint8_t packets[BATCH][DATAGRAM];
+  static char control[BATCH][128];
   struct track *track = endpoint->track;
   int got;
   do {
     for (int i = 0; i < BATCH; i++) {
-      parts[i] = (struct iovec){packets[i], PACKET_KEPT};
+      parts[i] = (struct iovec){packets[i], DATAGRAM};
       messages[i].msg_hdr = (struct msghdr){
           .msg_name = &senders[i],
           .msg_namelen = sizeof senders[i],
@@ -164,13 +193,8 @@ static void receive_udp(struct endpoint *endpoint) {
     const struct sockaddr_storage *expected =
         endpoint->kind == KIND_RTP ? &track->rtp_source : &track->rtcp_source;
     for (int i = 0; i < got; i++) {
-      uint32_t length = messages[i].msg_len;
-      if (track->source_known && !same_address(&senders[i], expected)) track->stats.foreign += 1;
-      if (endpoint->kind == KIND_RTP) {
-        rtp_take(&track->stats, packets[i], length, length, arrival_ns(&messages[i].msg_hdr, offset_ns));
-      } else {
-        rtcp_take(&track->stats, packets[i], length);
-      }
+      bool foreign = track->source_known && !same_address(&senders[i], expected);
+      take_datagram(endpoint, packets[i], messages[i].msg_len, arrival_of(&messages[i], offset_ns), foreign);
     }
   } while (got == BATCH);
 }
