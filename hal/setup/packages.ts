@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 
-/** What the machine must have: to run Weir, or also to test it. */
-export const setupModes = ['run', 'test'] as const;
+/** What the machine must have: to run Weir, to measure it, to test it. */
+export const setupModes = ['run', 'bench', 'test'] as const;
 export type SetupMode = (typeof setupModes)[number];
 
 /** A Debian package and what shows, without asking the package manager, that it is there. */
@@ -23,6 +23,8 @@ const toRun: readonly SystemPackage[] = [
   { name: 'util-linux', provides: ['flock', 'nsenter', 'setsid', 'unshare'] },
 ];
 
+const toMeasure: readonly SystemPackage[] = [{ name: 'ethtool', provides: ['ethtool'] }];
+
 const toTest: readonly SystemPackage[] = [
   { name: 'ffmpeg', provides: ['ffmpeg', 'ffprobe'] },
   { name: 'mpv', provides: ['mpv'] },
@@ -39,7 +41,6 @@ const toTest: readonly SystemPackage[] = [
   { name: 'python3-gi', provides: ['python3', '/usr/lib/python3/dist-packages/gi'] },
   { name: 'tshark', provides: ['tshark'] },
   { name: 'tcpdump', provides: ['tcpdump'] },
-  { name: 'ethtool', provides: ['ethtool'] },
   { name: 'iputils-ping', provides: ['ping'] },
   { name: 'curl', provides: ['curl'] },
   { name: 'openssl', provides: ['openssl'] },
@@ -50,7 +51,8 @@ const toTest: readonly SystemPackage[] = [
 
 const packagesFor: Readonly<Record<SetupMode, readonly SystemPackage[]>> = {
   run: toRun,
-  test: [...toRun, ...toTest],
+  bench: [...toRun, ...toMeasure],
+  test: [...toRun, ...toMeasure, ...toTest],
 };
 
 /** The packages that `mode` wants and of which something is missing. Looks at files only: no process, no network. */

@@ -1,0 +1,16 @@
+/** How a number of viewers is made up. */
+export interface Audience {
+  /** Their packets come to a socket and are checked. */
+  readonly receivers: number;
+  /** Whole sessions too, but their media is counted and dropped where it enters their host. */
+  readonly dropped: number;
+}
+
+/** Above this the receivers would take more of a small machine than what is measured. */
+const mostReceivers = 100;
+const receiversAmongMany = 4;
+
+export function audienceOf(viewers: number): Audience {
+  const receivers = viewers > mostReceivers ? receiversAmongMany : viewers;
+  return { receivers, dropped: viewers - receivers };
+}

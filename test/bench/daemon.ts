@@ -1,0 +1,91 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Closeable } from '#base';
+import type { HostProcess, World } from '../../src/demo/world/index.ts';
+import type { RelayStatus } from '../../src/operations/index.ts';
+import { askControl } from '../../src/status/index.ts';
+import { type CpuTimes, cpuTimes, realtimePriority } from './cpu.ts';
+
+const mainScript = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const busyScript = fileURLToPath(new URL('busy.ts', import.meta.url));
+const engineThread = 'weir-datapath';
+const startMs = 20_000;
+
+/** What JavaScript went through while it was kept busy. */
+export interface BusyReport {
+  readonly collections: number;
+  readonly longestStallMs: number;
+}
+
+/** The appliance's daemon on the box of a world, as `weir run` starts it, with the smallest configuration. */
+export class Daemon implements Closeable {
+  readonly #process: HostProcess;
+  readonly #folder: string;
+  #busyReports = 0;
+
+  private constructor(process: HostProcess, folder: string) {
+    this.#process = process;
+    this.#folder = folder;
+  }
+
+  static async start(world: World, rtspPort: number): Promise<Daemon> {
+    const folder = await mkdtemp(join(tmpdir(), 'weir-bench-'));
+    const config = join(folder, 'weir.json');
+    await writeFile(
+      config,
+      JSON.stringify({
+        interfaces: { wan: { device: world.wan.device }, access: { device: world.access.device } },
+        relay: { rtsp: { ports: [rtspPort] } },
+      }),
+    );
+    const args = ['--import', busyScript, mainScript, 'run', '--config', config, '--data', folder];
+    const env = { UV_THREADPOOL_SIZE: '8' };
+    const child = await world.box.spawn(process.execPath, args, { env, closeGraceMs: 10_000 });
+    await child.prints(/"event":"ready"/, { timeoutMs: startMs });
+    return new Daemon(child, folder);
+  }
+
+  /** Over its control socket. */
+  async status(): Promise<RelayStatus> {
+    return (await askControl(join(this.#folder, 'control.sock'), 'show relay')) as RelayStatus;
+  }
+
+  /** Of all its threads, and of the engine's. */
+  cpuTimes(): Promise<CpuTimes> {
+    return cpuTimes(this.#process.pid, engineThread);
+  }
+
+  /** Of its engine's thread, SCHED_FIFO; 0: none. */
+  realtimePriority(): Promise<number> {
+    return realtimePriority(this.#process.pid, engineThread);
+  }
+
+  /** Keeps its JavaScript busy until `calm` (busy.ts). */
+  async busy(): Promise<void> {
+    this.#process.kill('SIGUSR2');
+    await this.#process.prints(new RegExp(`^(?:[^]*?bench: busy\\n){${this.#busyReports + 1}}`), {
+      stream: 'stderr',
+    });
+  }
+
+  async calm(): Promise<BusyReport> {
+    this.#process.kill('SIGUSR2');
+    this.#busyReports += 1;
+    const [, json = ''] = await this.#process.prints(
+      new RegExp(`^(?:[^]*?bench: calm (\\{.*\\})\\n){${this.#busyReports}}`),
+      { stream: 'stderr' },
+    );
+    return JSON.parse(json) as BusyReport;
+  }
+
+  async close(): Promise<void> {
+    await this.#process.close();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * `npm run bench [-- NAME...] [OPTION...]`: measures what Weir promises, in a sandbox of its own. Exit status 0 whether or
+ * not a goal is met; 1 when it could not be measured.
+ */
+import { parseArgs } from 'node:util';
+import { describeError, isWeirError, WeirError } from '#base';
+import { enterSandbox } from '../../src/demo/world/index.ts';
+import { benchFanout } from './fanout.ts';
+import { benchJoin } from './join.ts';
+import { benchLatency } from './latency.ts';
+import { type Report, renderReport } from './report.ts';
+
+const usage = `usage: npm run bench [-- NAME...] [OPTION...]
+  fanout    CPU time per packet and viewer, beside plain C loops
+  latency   what Weir adds between source and viewer, also while JavaScript is busy
+  join      from PLAY to the first packet, for a viewer of a feed that runs
+
+  --viewers N[,N]    fanout: 1,10,100,1000; latency: 20
+  --offload on|off   fanout: both
+  --seconds N        of one measurement; 2
+  --rounds N         3
+  --joins N          join: 200
+  --json             the same for programs`;
+
+const optionTypes = {
+  viewers: { type: 'string' },
+  offload: { type: 'string' },
+  seconds: { type: 'string' },
+  rounds: { type: 'string' },
+  joins: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
+
+interface Options {
+  readonly viewers: readonly number[] | undefined;
+  readonly offload: readonly boolean[];
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly joins: number;
+  readonly progress: (line: string) => void;
+}
+
+const benchmarks: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
+  fanout: ({ viewers = [1, 10, 100, 1000], ...options }) => benchFanout({ viewers, ...options }),
+  latency: ({ viewers: [viewers = 20] = [], ...options }) => benchLatency({ viewers, ...options }),
+  join: (options) => benchJoin(options),
+};
+
+async function main(argv: readonly string[]): Promise<void> {
+  const { names, values } = commandLine(argv);
+  if (values.help) return void console.log(usage);
+  const options: Options = {
+    viewers: values.viewers?.split(',').map((text) => whole('viewers', text)),
+    offload: offloadOf(values.offload),
+    seconds: whole('seconds', values.seconds ?? '2'),
+    rounds: whole('rounds', values.rounds ?? '3'),
+    joins: whole('joins', values.joins ?? '200'),
+    progress: (line) => console.error(line),
+  };
+  const sandbox = await enterSandbox();
+  if (!sandbox.inside) {
+    process.exitCode = sandbox.exitCode;
+    return;
+  }
+  const reports: Record<string, Report> = {};
+  for (const name of names) {
+    const report = await benchmarks[name]?.(options);
+    if (!report) continue;
+    reports[name] = report;
+    if (!values.json) console.log(`\n${renderReport(report)}`);
+  }
+  if (values.json) console.log(JSON.stringify(reports, null, 2));
+}
+
+function commandLine(argv: readonly string[]) {
+  const { values, positionals } = parsed(argv);
+  const unknown = positionals.find((name) => !Object.hasOwn(benchmarks, name));
+  if (unknown !== undefined) throw new WeirError('USAGE', `no benchmark "${unknown}"`);
+  return { values, names: positionals.length > 0 ? positionals : Object.keys(benchmarks) };
+}
+
+function parsed(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: optionTypes, allowPositionals: true });
+  } catch (error) {
+    throw new WeirError('USAGE', describeError(error));
+  }
+}
+
+function whole(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new WeirError('USAGE', `--${name} takes a whole number above 0, not "${text}"`);
+}
+
+function offloadOf(text: string | undefined): readonly boolean[] {
+  if (text === undefined) return [true, false];
+  if (text === 'on' || text === 'off') return [text === 'on'];
+  throw new WeirError('USAGE', '--offload takes "on" or "off"');
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  console.error(`bench: ${describeError(error)}`);
+  if (isWeirError(error, 'USAGE')) console.error(usage);
+  if (!isWeirError(error)) console.error((error as Error).stack);
+  process.exitCode = isWeirError(error, 'USAGE') ? 2 : 1;
+});

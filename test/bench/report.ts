@@ -1,0 +1,45 @@
+/** What was to be reached, beside what was measured. */
+export interface Goal {
+  readonly text: string;
+  readonly limit: number;
+  readonly measured: number;
+  readonly unit: string;
+  readonly met: boolean;
+}
+
+/** What one benchmark found. */
+export interface Report {
+  readonly title: string;
+  /** Column heads, then rows of as many cells. */
+  readonly table: readonly (readonly string[])[];
+  readonly goals: readonly Goal[];
+  readonly notes: readonly string[];
+  /** The same figures for programs. */
+  readonly figures: readonly object[];
+}
+
+export const below = (text: string, measured: number, limit: number, unit: string): Goal => ({
+  ...{ text, measured, limit, unit },
+  met: measured < limit,
+});
+
+export function renderReport({ title, table, goals, notes }: Report): string {
+  return [
+    title,
+    '',
+    ...renderTable(table),
+    ...notes.map((note) => `  ${note}`),
+    ...(goals.length > 0 ? [''] : []),
+    ...goals.map(renderGoal),
+  ].join('\n');
+}
+
+function renderGoal({ text, limit, measured, unit, met }: Goal): string {
+  const measure = (value: number) => `${Number(value.toFixed(2))}${unit}`;
+  return `  ${met ? 'met    ' : 'NOT MET'}  ${text}: ${measure(measured)}, goal below ${measure(limit)}`;
+}
+
+function renderTable(rows: readonly (readonly string[])[]): string[] {
+  const columns = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) => `  ${row.map((cell, column) => cell.padStart(columns[column] ?? 0)).join('   ')}`);
+}
