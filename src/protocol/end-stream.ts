@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 
 /** How long what is written may take to leave before the connection is cut. */
-const flushMs = 1000;
+export const flushMs = 1000;
 
 /** Sends what is written, then FIN, and frees the stream; a peer that takes nothing is cut off after 1 s. */
 export function endStream(stream: Duplex): Promise<void> {

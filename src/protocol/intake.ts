@@ -77,6 +77,7 @@ export class Intake {
   async #take(connection: TcpConnection): Promise<void> {
     const { firstRequestMs } = this.#limits();
     let bytes: Uint8Array = new Uint8Array();
+    let lastMonoNs: bigint | undefined;
     for (let silent = false; ; ) {
       const { method, recognition } = recogniseAccessMethod(bytes);
       if (method && recognition === 'yes') return this.#serve(method, connection, bytes);
@@ -88,9 +89,13 @@ export class Intake {
         bytes = word.bytes;
         continue;
       }
+      // From its first byte on: one that comes byte by byte gets no more time than another.
+      if (bytes.length > 0) lastMonoNs ??= this.#clock.monoNs() + BigInt(firstRequestMs) * 1_000_000n;
       const more = await this.#more(
         connection,
-        bytes.length === 0 ? Math.min(silenceMs, firstRequestMs) : firstRequestMs,
+        lastMonoNs === undefined
+          ? Math.min(silenceMs, firstRequestMs)
+          : Math.max(0, Number((lastMonoNs - this.#clock.monoNs()) / 1_000_000n)),
       );
       if (more === 'silence') {
         if (bytes.length > 0) return void connection.stream.destroy();

@@ -34,12 +34,17 @@ export class PassThrough {
   /** Opens the other half, from the viewer's address. Undefined: the origin cannot be reached, the viewer's half is ended. */
   async #connect(viewer: TcpConnection): Promise<TcpConnection | undefined> {
     try {
-      return await this.#options.datapath.connect({
+      const origin = await this.#options.datapath.connect({
         remote: viewer.local,
         local: { address: viewer.remote.address, port: 0 },
         transparent: true,
         timeoutMs: connectMs,
       });
+      // Those who wait for its bytes listen only as long as they wait: it may break at any time.
+      origin.stream.on('error', (error) =>
+        this.#options.log.debug('pass-through: origin connection broke', { error: error.message }),
+      );
+      return origin;
     } catch (error) {
       this.#options.log.debug('pass-through: no origin', { error: describeError(error) });
       viewer.stream.destroy();

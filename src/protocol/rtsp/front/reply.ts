@@ -8,8 +8,6 @@ export interface Reply {
   readonly body?: Uint8Array;
   /** Done once the answer is on its way. */
   readonly after?: () => Promise<void>;
-  /** The connection is ended after this answer. */
-  readonly close?: boolean;
 }
 
 /** Headers of an origin's refusal that belong to its connection, not to the viewer's. */

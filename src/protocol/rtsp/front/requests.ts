@@ -100,13 +100,19 @@ async function setup(connection: RtspConnection, request: RtspRequest): Promise<
   if (chosen === undefined) return { status: 461 };
   const proof = proofOf(request);
   if (existing) return setUpTrack(connection, existing, track, chosen, proof);
+  if (connection.full) return { status: 453 };
   const joined = await connection.parts.monitor.join(connection, target, { ...proof, uri: target.url });
   if (!joined.ok) return replyTo(joined.refusal);
   const session = new RtspSession(randomBytes(16).toString('hex'), target, joined.value);
   connection.add(session);
-  const reply = await setUpTrack(connection, session, track, chosen, proof);
-  if (reply.status !== 200) await session.viewer.end(TerminateCause.userRequest);
-  return reply;
+  let ready = false;
+  try {
+    const reply = await setUpTrack(connection, session, track, chosen, proof);
+    ready = reply.status === 200;
+    return reply;
+  } finally {
+    if (!ready) await session.viewer.end(TerminateCause.userRequest);
+  }
 }
 
 async function setUpTrack(

@@ -1,23 +1,18 @@
-import { type Clock, describeError, isWeirError, type Log } from '#base';
+import { type Clock, describeError, isWeirError, type Log, type WeirError } from '#base';
 import type { Datapath, Endpoint, InterleavedConnection, MessageLimits, TcpConnection } from '#hal';
-import { endStream } from '../../end-stream.ts';
 import type { Caller, Monitor, Target } from '../../monitor.ts';
 import type { Presentation } from '../../origin-session.ts';
-import {
-  Headers,
-  MessageReader,
-  parseMessage,
-  type RtspRequest,
-  type RtspResponse,
-  serializeResponse,
-} from '../wire/index.ts';
+import { MessageStream } from '../message-stream.ts';
+import { Headers, type RtspRequest, type RtspResponse, serializeResponse } from '../wire/index.ts';
 import type { Reply } from './reply.ts';
 import { answerRequest } from './requests.ts';
 import type { RtspSession } from './rtsp-session.ts';
 import type { ServerPorts } from './server-ports.ts';
 
 /** URLs a connection is remembered to have asked about; a player asks about one. */
-const keptDescriptions = 16;
+const keptDescriptions = 4;
+/** Sessions of one connection; a player has one. */
+const maxSessions = 4;
 /** Whole requests waiting while one is answered; a player waits for its answers. */
 const maxWaiting = 64;
 
@@ -38,10 +33,7 @@ export interface RtspFrontParts {
   readonly limits: () => RtspFrontLimits;
 }
 
-/**
- * One RTSP connection of a viewer: requests are answered one after the other, in order. JavaScript reads and writes it
- * until an interleaved PLAY; from then on the engine alone does, and text goes through it.
- */
+/** One RTSP connection of a viewer: requests are answered one after the other, in order. */
 export class RtspConnection implements Caller {
   readonly protocol = 'rtsp';
   readonly viewer: Endpoint;
@@ -49,14 +41,14 @@ export class RtspConnection implements Caller {
   readonly parts: RtspFrontParts;
   readonly sessions = new Map<string, RtspSession>();
   readonly closed: Promise<void>;
-  readonly #connection: TcpConnection;
-  readonly #reader: MessageReader;
+  readonly #stream: MessageStream;
   readonly #waiting: RtspRequest[] = [];
   readonly #described = new Map<string, { target: Target; presentation: Presentation }>();
   readonly #log: Log;
   readonly #markClosed: () => void;
-  #interleaved: InterleavedConnection | undefined;
   #answering = false;
+  /** The viewer does not take its answers. */
+  #stuck = false;
   #inputEnded = false;
   #closing: Promise<void> | undefined;
   #deadline: Disposable;
@@ -64,21 +56,26 @@ export class RtspConnection implements Caller {
 
   constructor(parts: RtspFrontParts, connection: TcpConnection, unread: Uint8Array) {
     this.parts = parts;
-    this.#connection = connection;
     this.viewer = connection.remote;
     this.origin = connection.local;
     this.#log = parts.log.with({ viewer: this.viewer.address, origin: this.origin.address });
-    this.#reader = new MessageReader(parts.limits());
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#markClosed = resolve;
     this.#deadline = parts.clock.after(parts.limits().firstRequestMs, () => this.#tooSlow());
-    connection.stream.on('data', this.#onData);
-    connection.stream.on('error', this.#onGone);
-    connection.stream.on('end', this.#onInputEnd);
-    connection.stream.on('close', this.#onGone);
-    this.#onData(unread);
-    if (!this.#answering) connection.stream.resume();
+    this.#stream = new MessageStream({
+      datapath: parts.datapath,
+      limits: parts.limits(),
+      connection,
+      unread,
+    });
+    this.#stream.listen({
+      message: (message) => this.#take(message),
+      frame: () => this.#touchSessions(),
+      badMessage: (error) => this.#badMessage(error),
+      inputEnd: () => this.#onInputEnd(),
+      gone: () => void this.close(),
+    });
   }
 
   /** Remembers what a URL of this connection was found to be. */
@@ -101,34 +98,25 @@ export class RtspConnection implements Caller {
     session.viewer.ended.on(({ cause }) => void this.#sessionEnded(session, cause));
   }
 
+  /** No session more can be added. */
+  get full(): boolean {
+    return this.sessions.size >= maxSessions;
+  }
+
   async #sessionEnded(session: RtspSession, cause: string): Promise<void> {
     this.sessions.delete(session.rtspSessionId);
     this.#restartDeadline();
-    await session.releasePorts();
+    try {
+      await session.releasePorts();
+    } catch (error) {
+      this.#log.error('ports could not be given back', { error: describeError(error) });
+    }
     if (cause !== 'user-request') await this.close();
   }
 
   /** The engine's side of this connection; handed over at the first interleaved PLAY. */
-  async adopt(): Promise<InterleavedConnection> {
-    if (this.#interleaved) return this.#interleaved;
-    const { stream } = this.#connection;
-    stream.pause();
-    stream.off('data', this.#onData);
-    stream.off('end', this.#onInputEnd);
-    stream.off('close', this.#onGone);
-    const limits = this.parts.limits();
-    const unread = this.#reader.takeRest();
-    const adopting = this.parts.datapath.adopt(this.#connection, { unread, limits });
-    adopting.catch(() => this.close());
-    const interleaved = await adopting;
-    this.#interleaved = interleaved;
-    interleaved.message.on((bytes) => this.#guard(() => this.#take(parseMessage(bytes, limits))));
-    interleaved.ended.on(({ end }) => {
-      if (end === 'bad-message') this.#refuseMessage(400);
-      else if (end === 'fin') this.#onInputEnd();
-      else void this.close();
-    });
-    return interleaved;
+  adopt(): Promise<InterleavedConnection> {
+    return this.#stream.adopt();
   }
 
   /** Ends its sessions, sends what is queued, then FIN. */
@@ -139,87 +127,87 @@ export class RtspConnection implements Caller {
 
   async #shutdown(): Promise<void> {
     this.#deadline[Symbol.dispose]();
-    await this.parts.monitor.forget(this);
-    if (this.#interleaved) await this.#interleaved.close();
-    else await endStream(this.#connection.stream);
-    this.#markClosed();
+    try {
+      await this.parts.monitor.forget(this);
+      await this.#stream.close();
+    } catch (error) {
+      this.#log.error('connection could not be ended', { error: describeError(error) });
+    } finally {
+      this.#markClosed();
+    }
   }
 
-  readonly #onGone = (): void => void this.close();
-
   /** FIN: what came before it is answered first, as players send TEARDOWN and FIN together. */
-  readonly #onInputEnd = (): void => {
+  #onInputEnd(): void {
     this.#inputEnded = true;
     if (!this.#answering) void this.close();
-  };
+  }
 
-  readonly #onData = (chunk: Uint8Array): void => {
-    this.#guard(() => {
-      this.#reader.push(chunk);
-      for (let item = this.#reader.next(); item !== undefined; item = this.#reader.next()) {
-        if (item.kind !== 'frame') this.#take(item);
-      }
-    });
-  };
-
-  #guard(work: () => void): void {
-    if (this.#closing) return;
-    try {
-      work();
-    } catch (error) {
-      if (!isWeirError(error, 'RTSP_BAD_MESSAGE')) throw error;
-      this.#log.debug('bad request', { error: describeError(error) });
-      this.#refuseMessage(Number(error.fields.status ?? 400), error.fields.cseq?.toString());
-    }
+  #badMessage(error: WeirError): void {
+    this.#log.debug('bad request', { error: error.describe() });
+    this.#refuseMessage(Number(error.fields.status ?? 400), error.fields.cseq?.toString());
   }
 
   /** What cannot be framed cannot be skipped either: an answer, then the end. */
   #refuseMessage(status: number, cseqText?: string): void {
-    this.#send({ status, close: true }, cseqText);
+    if (this.#closing) return;
+    this.#send({ status }, cseqText);
     void this.close();
   }
 
   #take(message: RtspRequest | RtspResponse): void {
     // A viewer's answer to a request of ours: there are none.
-    if (message.kind === 'response') return;
+    if (message.kind === 'response' || this.#closing) return;
     if (this.#waiting.length >= maxWaiting) {
       this.#refuseMessage(503);
       return;
     }
     this.#waiting.push(message);
-    void this.#answerWaiting();
+    if (!this.#answering) void this.#answerWaiting();
   }
 
   async #answerWaiting(): Promise<void> {
-    if (this.#answering) return;
     this.#answering = true;
-    this.#connection.stream.pause();
+    this.#stream.pause();
     for (let request = this.#waiting.shift(); request && !this.#closing; request = this.#waiting.shift()) {
       await this.#answer(request);
+      await this.#drained();
     }
     this.#answering = false;
     if (this.#inputEnded) await this.close();
-    else if (!this.#interleaved) this.#connection.stream.resume();
+    else this.#stream.resume();
+  }
+
+  /** Who asks without reading the answers is not answered any more, and not waited for longer than others. */
+  async #drained(): Promise<void> {
+    this.#stuck = true;
+    await this.#stream.drained();
+    this.#stuck = false;
   }
 
   async #answer(request: RtspRequest): Promise<void> {
     this.#restartDeadline();
-    for (const session of this.sessions.values()) session.viewer.touch();
-    let reply: Reply;
+    this.#touchSessions();
     try {
-      reply = await answerRequest(this, request);
+      const reply = await this.#replyTo(request);
+      if (this.#closing) return;
+      this.#send(reply, request.headers.get('CSeq'));
+      this.#restartDeadline();
+      await reply.after?.();
     } catch (error) {
-      const bad = isWeirError(error, 'RTSP_BAD_MESSAGE');
-      const fields = { method: request.method, error: describeError(error) };
-      if (bad) this.#log.debug('bad request', fields);
-      else this.#log.error('request failed', fields);
-      reply = { status: bad ? Number(error.fields.status ?? 400) : 500 };
+      this.#log.error('request failed', { method: request.method, error: describeError(error) });
+      if (!this.#closing) this.#send({ status: 500 }, request.headers.get('CSeq'));
     }
-    if (this.#closing) return;
-    this.#send(reply, request.headers.get('CSeq'));
-    this.#restartDeadline();
-    await reply.after?.();
-    if (reply.close) await this.close();
+  }
+
+  async #replyTo(request: RtspRequest): Promise<Reply> {
+    try {
+      return await answerRequest(this, request);
+    } catch (error) {
+      if (!isWeirError(error, 'RTSP_BAD_MESSAGE')) throw error;
+      this.#log.debug('bad request', { method: request.method, error: describeError(error) });
+      return { status: Number(error.fields.status ?? 400) };
+    }
   }
 
   #send(reply: Reply, cseqText: string | undefined): void {
@@ -229,14 +217,18 @@ export class RtspConnection implements Caller {
       ...(reply.headers ?? []),
     ]);
     const { status, phrase, body } = reply;
-    const bytes = serializeResponse({
-      status,
-      headers,
-      ...(phrase !== undefined && { phrase }),
-      ...(body && { body }),
-    });
-    if (this.#interleaved) this.#interleaved.send(bytes);
-    else this.#connection.stream.write(bytes);
+    this.#stream.send(
+      serializeResponse({
+        status,
+        headers,
+        ...(phrase !== undefined && { phrase }),
+        ...(body && { body }),
+      }),
+    );
+  }
+
+  #touchSessions(): void {
+    for (const session of this.sessions.values()) session.viewer.touch();
   }
 
   /** While a session stands, its own time-out rules; without one, the connection has to ask for something. */
@@ -247,7 +239,7 @@ export class RtspConnection implements Caller {
   }
 
   #tooSlow(): void {
-    if (this.#answering) this.#restartDeadline();
+    if (this.#answering && !this.#stuck) this.#restartDeadline();
     else this.#refuseMessage(408);
   }
 }

@@ -15,6 +15,7 @@ export class RtspSession {
   readonly target: Target;
   readonly viewer: ViewerSession;
   readonly #tracks = new Map<number, SetUpTrack>();
+  #over = false;
 
   constructor(rtspSessionId: string, target: Target, viewer: ViewerSession) {
     this.rtspSessionId = rtspSessionId;
@@ -22,8 +23,12 @@ export class RtspSession {
     this.viewer = viewer;
   }
 
-  /** Puts a track in; the ports of an earlier SETUP of it are given back. */
+  /** Puts a track in; the ports of an earlier SETUP of it are given back, its own when the session is over by now. */
   async put(track: number, setUp: SetUpTrack): Promise<void> {
+    if (this.#over) {
+      await setUp.ports?.release();
+      return;
+    }
     const before = this.#tracks.get(track);
     this.#tracks.set(track, setUp);
     await before?.ports?.release();
@@ -67,6 +72,7 @@ export class RtspSession {
   }
 
   async releasePorts(): Promise<void> {
+    this.#over = true;
     const tracks = [...this.#tracks.values()];
     this.#tracks.clear();
     for (const { ports } of tracks) await ports?.release();

@@ -3,6 +3,9 @@ import type { Clock, Closeable } from '#base';
 /** Part of the origin's session timeout after which we speak up, so that one lost answer does no harm. */
 const share = 0.4;
 
+/** Where the origin's timeout is longer than anybody tests; a timer beyond 2^31 ms would fire at once. */
+const longestPeriodMs = 60_000;
+
 /** So many in a row without an answer: the origin is gone, though nobody said so (a host that lost its power). */
 const mostUnanswered = 2;
 
@@ -30,17 +33,20 @@ export class KeepAlive implements Closeable {
 
   constructor(options: KeepAliveOptions) {
     this.#options = options;
-    this.#method = options
-      .offered()
-      .then((methods) => (methods?.includes('GET_PARAMETER') ? 'GET_PARAMETER' : 'OPTIONS'));
-    this.#periodMs = options.timeoutSeconds * 1000 * share;
+    this.#method = options.offered().then(
+      (methods) => (methods?.includes('GET_PARAMETER') ? 'GET_PARAMETER' : 'OPTIONS'),
+      () => 'OPTIONS',
+    );
+    this.#periodMs = Math.min(options.timeoutSeconds * 1000 * share, longestPeriodMs);
     this.#timer = options.clock.every(this.#periodMs, () => void this.#tick());
   }
 
   async #tick(): Promise<void> {
     if (this.#busy || this.#closed) return;
     this.#busy = true;
-    const status = await this.#options.send(await this.#method, this.#periodMs);
+    const status = await this.#options
+      .send(await this.#method, this.#periodMs)
+      .catch(() => 'no-answer' as const);
     this.#busy = false;
     this.#unanswered = status === 'no-answer' ? this.#unanswered + 1 : 0;
     if (this.#closed) return;

@@ -1,17 +1,18 @@
 import { describeError, type Log, Signal } from '#base';
 import type { Datapath, Endpoint, InterleavedConnection, MessageLimits, TcpConnection } from '#hal';
-import { endStream } from '../../end-stream.ts';
 import { done, type Outcome, refused } from '../../outcome.ts';
+import { MessageStream } from '../message-stream.ts';
 import {
   cseq,
   Headers,
-  MessageReader,
-  parseMessage,
   type RtspRequest,
   type RtspResponse,
   serializeRequest,
   serializeResponse,
 } from '../wire/index.ts';
+
+/** An origin that asks and does not read our answers is cut off beyond this. */
+const maxBacklogBytes = 64 * 1024;
 
 export interface LinkOptions {
   readonly datapath: Datapath;
@@ -31,24 +32,24 @@ export class OriginLink {
   /** The connection is over; sent once, also after `close`. */
   readonly ended: Signal<{ readonly text: string }>;
   readonly #options: LinkOptions;
-  readonly #connection: TcpConnection;
-  readonly #reader: MessageReader;
+  readonly #stream: MessageStream;
   readonly #pending = new Map<number, Pending>();
-  #interleaved: InterleavedConnection | undefined;
   #lastCSeq = 0;
   #turn: Promise<unknown> = Promise.resolve();
   #endText: string | undefined;
 
   private constructor(options: LinkOptions, connection: TcpConnection) {
     this.#options = options;
-    this.#connection = connection;
     this.local = connection.local;
-    this.#reader = new MessageReader(options.limits);
     this.ended = new Signal((error) => options.log.error('listener failed', { error: describeError(error) }));
-    connection.stream.on('data', this.#onData);
-    connection.stream.on('error', this.#onError);
-    connection.stream.on('end', this.#onEnd);
-    connection.stream.on('close', this.#onEnd);
+    this.#stream = new MessageStream({ ...options, connection });
+    this.#stream.listen({
+      message: (message) => this.#take(message),
+      frame: () => {},
+      badMessage: (error) => this.#lost(`the origin sent no RTSP: ${error.describe()}`),
+      inputEnd: () => this.#lost('the origin closed the connection'),
+      gone: (text) => this.#lost(`connection to the origin: ${text}`),
+    });
   }
 
   /** @throws {WeirError} ORIGIN_UNREACHABLE, TIMED_OUT */
@@ -86,13 +87,14 @@ export class OriginLink {
     const number = ++this.#lastCSeq;
     const { method, uri, body } = request;
     const headers = Headers.of([['CSeq', String(number)], ...request.headers]);
+    const bytes = serializeRequest({ method, uri, headers, ...(body && { body }) });
     const { promise, resolve } = Promise.withResolvers<Outcome<RtspResponse>>();
     this.#pending.set(number, { resolve });
     const timer = setTimeout(() => {
       const text = `no answer to ${method} within ${request.timeoutMs ?? this.#options.timeoutMs} ms`;
       resolve(refused({ why: 'unreachable', timedOut: true, text }));
     }, request.timeoutMs ?? this.#options.timeoutMs);
-    this.#write(serializeRequest({ method, uri, headers, ...(body && { body }) }));
+    this.#stream.send(bytes);
     const outcome = await promise;
     clearTimeout(timer);
     this.#pending.delete(number);
@@ -100,51 +102,21 @@ export class OriginLink {
   }
 
   /** Hands the connection to the engine, which parts '$' frames and text from now on. */
-  async adopt(): Promise<InterleavedConnection> {
-    if (this.#interleaved) return this.#interleaved;
-    const { stream } = this.#connection;
-    stream.off('data', this.#onData);
-    stream.off('end', this.#onEnd);
-    stream.off('close', this.#onEnd);
-    stream.pause();
-    const unread = this.#reader.takeRest();
-    const adopting = this.#options.datapath.adopt(this.#connection, { unread, limits: this.#options.limits });
-    adopting.catch((error) => this.#over(describeError(error)));
-    const interleaved = await adopting;
-    this.#interleaved = interleaved;
-    interleaved.message.on((bytes) =>
-      this.#guard(() => this.#take(parseMessage(bytes, this.#options.limits))),
-    );
-    interleaved.ended.on(({ end }) => this.#over(`connection to the origin ended (${end})`));
-    return interleaved;
+  adopt(): Promise<InterleavedConnection> {
+    return this.#stream.adopt();
   }
 
   /** FIN; open requests are refused. */
   async close(): Promise<void> {
     this.#over('closed');
-    if (this.#interleaved) await this.#interleaved.close();
-    else await endStream(this.#connection.stream);
+    await this.#stream.close();
   }
 
-  readonly #onData = (chunk: Uint8Array): void => {
-    this.#guard(() => {
-      this.#reader.push(chunk);
-      for (let item = this.#reader.next(); item !== undefined; item = this.#reader.next()) {
-        if (item.kind !== 'frame') this.#take(item);
-      }
-    });
-  };
-
-  readonly #onError = (error: Error): void => this.#over(`connection to the origin broke: ${error.message}`);
-  readonly #onEnd = (): void => this.#over('the origin closed the connection');
-
-  #guard(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.#over(`the origin sent no RTSP: ${describeError(error)}`);
-      void this.close();
-    }
+  #lost(text: string): void {
+    this.#over(text);
+    this.close().catch((error) =>
+      this.#options.log.warn('origin connection could not be ended', { error: describeError(error) }),
+    );
   }
 
   #take(message: RtspRequest | RtspResponse): void {
@@ -162,15 +134,11 @@ export class OriginLink {
     const harmless = ['OPTIONS', 'GET_PARAMETER', 'SET_PARAMETER', 'ANNOUNCE'].includes(request.method);
     const number = request.headers.get('CSeq');
     const headers = Headers.of(number === undefined ? [] : [['CSeq', number]]);
-    this.#write(serializeResponse({ status: harmless ? 200 : 501, headers }));
+    this.#stream.send(serializeResponse({ status: harmless ? 200 : 501, headers }));
+    if (this.#stream.backlogBytes > maxBacklogBytes) this.#lost('the origin asks and does not read');
     if (request.method === 'TEARDOWN' || request.method === 'REDIRECT') {
       this.#over(`the origin sent ${request.method}`);
     }
-  }
-
-  #write(bytes: Uint8Array): void {
-    if (this.#interleaved) this.#interleaved.send(bytes);
-    else this.#connection.stream.write(bytes);
   }
 
   #over(text: string): void {

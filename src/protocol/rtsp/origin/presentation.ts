@@ -1,7 +1,7 @@
 import { isWeirError } from '#base';
 import type { Presentation } from '../../origin-session.ts';
 import { done, type Outcome, refused } from '../../outcome.ts';
-import { parseSdp, type RtspResponse, resolveControl } from '../wire/index.ts';
+import { parseRtspUrl, parseSdp, type RtspResponse, resolveControl } from '../wire/index.ts';
 
 /** Headers of the origin's answer that a viewer needs beside the description. */
 const keptHeaders = [
@@ -18,13 +18,21 @@ export function readPresentation(response: RtspResponse, requestUri: string): Ou
   const contentType = headers.get('Content-Type') ?? 'application/sdp';
   try {
     const sdp = parseSdp(body);
-    const documentUrl = headers.get('Content-Base') ?? headers.get('Content-Location') ?? requestUri;
+    const bases = [headers.get('Content-Base'), headers.get('Content-Location')];
+    const documentUrl = bases.find((base) => base !== undefined && isRtspUrl(base)) ?? requestUri;
+    const aggregateUrl = resolveControl(documentUrl, sdp.control);
+    if (
+      ![aggregateUrl, ...sdp.tracks.map(({ control }) => resolveControl(documentUrl, control))].every(
+        isRtspUrl,
+      )
+    )
+      return refused({ why: 'bad-answer', text: "the origin's description has a control URL that is none" });
     return done({
       description: body,
       contentType,
       headers: headers.entries().filter(([name]) => keptHeaders.includes(name.toLowerCase())),
       documentUrl,
-      aggregateUrl: resolveControl(documentUrl, sdp.control),
+      aggregateUrl,
       live: sdp.live,
       tracks: sdp.tracks.map(({ index, control, codec, clockRateHz, media, encodingName, payloadTypes }) => ({
         index,
@@ -42,5 +50,15 @@ export function readPresentation(response: RtspResponse, requestUri: string): Ou
       why: 'bad-answer',
       text: `the origin's description cannot be read: ${error.describe()}`,
     });
+  }
+}
+
+/** Whether Weir can ask for it: what an origin writes into its description ends up in requests and in RTP-Info. */
+function isRtspUrl(text: string): boolean {
+  try {
+    parseRtspUrl(text);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import {
   type Clock,
   CloseStack,
@@ -48,6 +49,8 @@ export class RtspOriginSession implements OriginSession {
   readonly #signature: OwnSignature;
   readonly #resources = new CloseStack();
   #link: OriginLink | undefined;
+  #connecting: Promise<Outcome<OriginLink>> | undefined;
+  #settingUp: Promise<unknown> = Promise.resolve();
   #challenged = false;
   #presentation: Presentation | undefined;
   #rtspSessionId: string | undefined;
@@ -86,7 +89,14 @@ export class RtspOriginSession implements OriginSession {
     return read;
   }
 
-  async setup(track: number, proof: Proof | undefined): Promise<Outcome<UpstreamTrack>> {
+  /** One track after the other: the first answer tells session and transport for all of them. */
+  setup(track: number, proof: Proof | undefined): Promise<Outcome<UpstreamTrack>> {
+    const result = this.#settingUp.then(() => this.#setup(track, proof));
+    this.#settingUp = result.catch(() => {});
+    return result;
+  }
+
+  async #setup(track: number, proof: Proof | undefined): Promise<Outcome<UpstreamTrack>> {
     const facts = this.#presentation?.tracks[track];
     if (!facts) throw new WeirError('DATAPATH_BAD_ARGUMENT', 'no such track', { fields: { track } });
     const { transport } = this.#options;
@@ -121,6 +131,7 @@ export class RtspOriginSession implements OriginSession {
       lower === 'udp'
         ? await this.#options.datapath.udpPair({ address: link.local.address, transparent: false })
         : undefined;
+    if (pair) this.#resources.use(pair);
     const asked: TransportSpec = {
       profile: 'RTP/AVP',
       lower: lower === 'udp' ? 'UDP' : 'TCP',
@@ -132,8 +143,7 @@ export class RtspOriginSession implements OriginSession {
     };
     const answered = await this.#request('SETUP', uri, [['Transport', formatTransport(asked)]], { proof });
     const outcome = answered.ok ? await this.#agreed(answered.value, track, link, pair) : answered;
-    if (pair && !outcome.ok) await pair.close();
-    else if (pair) this.#resources.use(pair);
+    if (!outcome.ok) await pair?.close();
     return outcome;
   }
 
@@ -156,7 +166,9 @@ export class RtspOriginSession implements OriginSession {
       const [spec] = parseTransports(transport);
       if (spec === undefined) return refused({ why: 'bad-answer', text: 'an empty Transport header' });
       if (pair) {
-        const address = spec.source ?? this.#options.origin.address;
+        // A name, or what is no address, says nothing to a packet filter.
+        const source = spec.source?.replace(/^\[|\]$/g, '') ?? '';
+        const address = isIP(source) ? source : this.#options.origin.address;
         const [rtp, rtcp] = spec.serverPort ?? [0, 0];
         const rtpSource = { address, port: rtp };
         return done({ track, transport: 'udp', pair, rtpSource, rtcpSource: { address, port: rtcp } });
@@ -214,13 +226,17 @@ export class RtspOriginSession implements OriginSession {
   }
 
   async #shutdown(): Promise<void> {
-    const link = this.#link;
-    await this.#keepAlive?.close();
-    if (link?.alive && this.#rtspSessionId !== undefined) {
-      await this.#request('TEARDOWN', this.#aggregateUrl, [], { timeoutMs: teardownMs });
-    }
-    await link?.close();
-    await this.#resources.close();
+    const parts = new CloseStack();
+    parts.use(this.#resources);
+    parts.defer(() => this.#link?.close());
+    parts.defer(() => this.#teardown());
+    parts.defer(() => this.#keepAlive?.close());
+    await parts.close();
+  }
+
+  async #teardown(): Promise<void> {
+    if (!this.#link?.alive || this.#rtspSessionId === undefined) return;
+    await this.#request('TEARDOWN', this.#aggregateUrl, [], { timeoutMs: teardownMs });
   }
 
   get #aggregateUrl(): string {
@@ -228,6 +244,7 @@ export class RtspOriginSession implements OriginSession {
   }
 
   async #offeredMethods(): Promise<readonly string[] | undefined> {
+    if (!this.signsItself) return undefined;
     const answered = await this.#request('OPTIONS', this.#aggregateUrl, []);
     return answered.ok ? parseList(answered.value.headers.get('Public') ?? '') : undefined;
   }
@@ -240,14 +257,25 @@ export class RtspOriginSession implements OriginSession {
     return answered.refusal.why === 'origin' ? answered.refusal.answer.status : 'no-answer';
   }
 
-  async #connected(): Promise<Outcome<OriginLink>> {
-    if (this.#link?.alive) return done(this.#link);
+  #connected(): Promise<Outcome<OriginLink>> {
+    if (this.#link?.alive) return Promise.resolve(done(this.#link));
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  async #connect(): Promise<Outcome<OriginLink>> {
     if (this.#rtspSessionId !== undefined) {
       return refused({ why: 'unreachable', timedOut: false, text: 'the connection of this session is gone' });
     }
     const { datapath, origin, limits, timeoutMs } = this.#options;
     try {
       const link = await OriginLink.connect({ datapath, remote: origin, limits, timeoutMs, log: this.#log });
+      if (this.#closing) {
+        await link.close();
+        return refused({ why: 'unreachable', timedOut: false, text: 'closed' });
+      }
       link.ended.on(({ text }) => this.#over(text));
       this.#link = link;
       return done(link);
