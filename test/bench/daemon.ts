@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,6 +33,8 @@ export class Daemon implements Closeable {
 
   static async start(world: World, rtspPort: number): Promise<Daemon> {
     const folder = await mkdtemp(join(tmpdir(), 'weir-bench-'));
+    // Also after Ctrl-C; the sandbox takes everything else with it.
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
     const config = join(folder, 'weir.json');
     await writeFile(
       config,
@@ -80,9 +83,8 @@ export class Daemon implements Closeable {
     return JSON.parse(json) as BusyReport;
   }
 
-  async close(): Promise<void> {
-    await this.#process.close();
-    await rm(this.#folder, { recursive: true, force: true });
+  close(): Promise<void> {
+    return this.#process.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -74,8 +74,10 @@ function sentTo(
   if (after.viewers.length !== viewers || before.viewers.length !== viewers) {
     throw notMeasured('viewers are missing', { wanted: viewers, found: after.viewers.length });
   }
-  const sum = (status: RelayStatus, counter: 'txPackets' | 'txBytes' | 'droppedPackets' | 'startPointSkips') =>
-    status.viewers.reduce((total, viewer) => total + Number(viewer[counter]), 0);
+  const sum = (
+    status: RelayStatus,
+    counter: 'txPackets' | 'txBytes' | 'droppedPackets' | 'startPointSkips',
+  ) => status.viewers.reduce((total, viewer) => total + Number(viewer[counter]), 0);
   for (const fault of ['droppedPackets', 'startPointSkips'] as const) {
     if (sum(after, fault) > 0) throw notMeasured('Weir could not send all', { [fault]: sum(after, fault) });
   }

@@ -2,6 +2,7 @@
  * `npm run bench [-- NAME...] [OPTION...]`: measures what Weir promises, in a sandbox of its own. Exit status 0 whether or
  * not a goal is met; 1 when it could not be measured.
  */
+import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { describeError, isWeirError, WeirError } from '#base';
 import { enterSandbox } from '../../src/demo/world/index.ts';
@@ -62,6 +63,9 @@ async function main(argv: readonly string[]): Promise<void> {
   if (!sandbox.inside) {
     process.exitCode = sandbox.exitCode;
     return;
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
   }
   const reports: Record<string, Report> = {};
   for (const name of names) {

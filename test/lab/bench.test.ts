@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { insideSandbox } from '../../src/demo/world/index.ts';
+import type { Report } from '../bench/report.ts';
+
+const script = fileURLToPath(new URL('../bench/main.ts', import.meta.url));
+
+const bench = (...args: readonly string[]) => promisify(execFile)(process.execPath, [script, ...args]);
+
+async function reportsOf(...args: readonly string[]): Promise<Record<string, Report>> {
+  const { stdout } = await bench(...args, '--json');
+  return JSON.parse(stdout);
+}
+
+describe('npm run bench', function () {
+  this.timeout(120_000);
+  before(function () {
+    if (!insideSandbox()) this.skip(); // `npm test` runs these inside
+  });
+
+  it('measures fan-out beside the C loops and leaves the goals of 100 viewers alone', async () => {
+    const { fanout } = await reportsOf(
+      ...['fanout', '--viewers', '2', '--offload', 'off', '--seconds', '1', '--rounds', '2'],
+    );
+    assert.equal(fanout?.figures.length, 1);
+    const [row] = fanout.figures as [Record<string, { median: number; min: number; max: number }>];
+    for (const figure of ['engineNs', 'processNs', 'gsoNs', 'sendtoNs', 'engineToGso', 'engineToSendto']) {
+      const { median = 0, min = 0, max = 0 } = row[figure] ?? {};
+      assert.ok(0 < min && min <= median && median <= max && max < 1e6, `${figure} ${min} ${median} ${max}`);
+    }
+    assert.deepEqual(fanout.goals, []);
+  });
+
+  it('times joins, each to the first packet and the first whole picture', async () => {
+    const { join } = await reportsOf('join', '--joins', '5');
+    const times = (join?.figures ?? []) as readonly { firstPacketMs: number; firstFrameMs: number }[];
+    assert.equal(times.length, 5);
+    for (const { firstPacketMs, firstFrameMs } of times) {
+      assert.ok(0 < firstPacketMs && firstPacketMs <= firstFrameMs, `${firstPacketMs} ${firstFrameMs}`);
+    }
+    assert.equal(join?.goals.length, 1);
+  });
+
+  it('measures latency past Weir and through it, and makes JavaScript really busy meanwhile', async () => {
+    const { latency } = await reportsOf('latency', '--viewers', '2', '--seconds', '1', '--rounds', '1');
+    const rows = latency?.figures as readonly {
+      directMs: { median: number };
+      relayedMs: { median: number };
+    }[];
+    assert.equal(rows.length, 4);
+    for (const { directMs, relayedMs } of rows)
+      assert.ok(0 < directMs.median && directMs.median < relayedMs.median);
+    const [, collections = '0'] = /busy: (\d+)/.exec(latency?.notes.join() ?? '') ?? [];
+    assert.ok(Number(collections) >= 10, `${latency?.notes}`);
+  });
+
+  for (const args of [
+    ['nothing'],
+    ['fanout', '--viewers', '1,x'],
+    ['--rounds', '0'],
+    ['--offload', 'maybe'],
+    ['--x'],
+  ]) {
+    it(`says how it is used when it is asked for ${args.join(' ')}`, async () => {
+      await assert.rejects(bench(...args), (error: { code: number; stderr: string }) => {
+        assert.equal(error.code, 2);
+        assert.match(error.stderr, /usage: npm run bench/);
+        return true;
+      });
+    });
+  }
+});
