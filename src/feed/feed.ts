@@ -51,6 +51,7 @@ export class Feed implements SharedFeed, Closeable {
   readonly #plays = new Once<'play'>();
   /** With whose signature each track was set up; undefined: with our own. */
   readonly #setupProofs = new Map<number, Proof | undefined>();
+  readonly #saidBye = new Set<number>();
   #playRequest: { readonly range: string | undefined; readonly proof: Proof | undefined } | undefined;
   #session: OriginSession;
   #listening: Disposable;
@@ -70,7 +71,7 @@ export class Feed implements SharedFeed, Closeable {
     this.#log = log;
     this.ended = new Signal((error) => log.error('listener failed', { error: describeError(error) }));
     this.#listening = this.#listen(options.session);
-    path.bye.on(({ track }) => this.#lost(`the origin said goodbye on track ${track} (RTCP BYE)`));
+    path.bye.on(({ track }) => this.#takeBye(track));
   }
 
   /** Makes the ring for what the origin described. */
@@ -122,6 +123,7 @@ export class Feed implements SharedFeed, Closeable {
   }
 
   async useSession(session: OriginSession): Promise<void> {
+    if (this.#closing) return session.close();
     const before = this.#session;
     this.#take(session);
     this.#setups.clear();
@@ -170,6 +172,7 @@ export class Feed implements SharedFeed, Closeable {
   }
 
   #take(session: OriginSession): void {
+    this.#saidBye.clear();
     this.#listening[Symbol.dispose]();
     this.#session = session;
     this.#listening = this.#listen(session);
@@ -181,6 +184,13 @@ export class Feed implements SharedFeed, Closeable {
     const ageMs = (monoNs: bigint) => Number((this.#clock.monoNs() - monoNs) / 1_000_000n);
     const silentMs = Math.min(ageMs(this.#path.counters().lastRxMonoNs), ageMs(this.#playedMonoNs));
     if (silentMs >= this.#options.times().silenceMs) this.#lost(`no packet for ${silentMs} ms`);
+  }
+
+  /** One source may leave and the others go on (RFC 3550 s.6.6): the upstream is over when all its tracks are. */
+  #takeBye(track: number): void {
+    this.#saidBye.add(track);
+    const over = [...this.#setupProofs.keys()].every((one) => this.#saidBye.has(one));
+    if (over) this.#lost('the origin said goodbye (RTCP BYE)');
   }
 
   /** The upstream failed. Viewers of a live source wait for it; a source with an end has reached it. */

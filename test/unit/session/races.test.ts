@@ -358,3 +358,17 @@ describe('SessionMonitor: sources with an end', () => {
     assert.deepEqual(stage.paths[0]?.calls, ['play', 'pause', 'play']);
   });
 });
+
+describe('Feed', () => {
+  it('goes on when one of its tracks says goodbye, and is over when all have (RFC 3550 s.6.6)', async () => {
+    const stage = new Stage();
+    stage.script.describe = async () => done<Presentation>(presentation(false));
+    assert.ok((await stage.watch(caller(1))).ok);
+    stage.bye.emit({ track: 1 });
+    await settled();
+    assert.equal(stage.monitor.viewers().length, 1);
+    stage.bye.emit({ track: 0 });
+    await settled();
+    assert.equal(stage.monitor.endedViewers()[0]?.outcome?.cause, 'lost-service');
+  });
+});

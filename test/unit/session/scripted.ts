@@ -232,6 +232,10 @@ export class Stage {
   readonly clock = new HandClock();
   readonly sessions: ScriptedOriginSession[] = [];
   readonly paths: ScriptedPath[] = [];
+  /** The origin's BYE. */
+  readonly bye = new Signal<{ track: number }>((error) => {
+    throw error;
+  });
   /** What a viewer that is taken in waits for. */
   takingIn: Promise<void> = Promise.resolve();
   readonly script: OriginScript = {
@@ -292,9 +296,7 @@ export class Stage {
         this.paths.push(path);
         return path;
       },
-      bye: new Signal<{ track: number }>((error) => {
-        throw error;
-      }),
+      bye: this.bye,
       counters: () => ({ rxPackets: 0n, lastRxMonoNs: this.lastRxMonoNs }),
       close: async () => {},
     }),
