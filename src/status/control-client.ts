@@ -1,6 +1,9 @@
 import { connect } from 'node:net';
 import { WeirError } from '#base';
 
+/** A daemon that is stopped accepts connections and never answers. */
+const answerMs = 10_000;
+
 /**
  * Asks a running daemon one thing over its control socket.
  *
@@ -24,10 +27,15 @@ export function askControl(path: string, command: string): Promise<unknown> {
     socket.setEncoding('utf8');
     socket.on('error', fail);
     socket.on('close', () => fail());
+    socket.setTimeout(answerMs, () => socket.destroy(new Error(`no answer within ${answerMs} ms`)));
     socket.on('data', (chunk: string) => {
       text += chunk;
       if (!text.endsWith('\n')) return;
-      resolve(JSON.parse(text));
+      try {
+        resolve(JSON.parse(text));
+      } catch (error) {
+        fail(error as Error);
+      }
       socket.destroy();
     });
   });

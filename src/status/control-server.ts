@@ -30,24 +30,23 @@ export class ControlServer implements Closeable {
         advice: 'stop it first, or use another folder with --data',
       });
     }
-    await unlink(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
+    const failed = (cause: unknown) =>
+      new WeirError('SOCKET_FAILED', `cannot open the control socket ${path}: ${codeOf(cause)}`, {
+        cause,
+        advice: 'name a folder that can be written with --data',
+      });
+    await unlink(path).catch((cause) => {
+      if (codeOf(cause) !== 'ENOENT') throw failed(cause);
     });
-    const server = createServer();
+    const server = createServer({ allowHalfOpen: true });
     const control = new ControlServer(path, server);
     server.maxConnections = maxConnections;
     server.on('connection', (socket) => control.#serve(socket, commands, log));
     await new Promise<void>((resolve, reject) => {
-      server.once('error', (cause: NodeJS.ErrnoException) =>
-        reject(
-          new WeirError('SOCKET_FAILED', `cannot open the control socket ${path}: ${cause.code}`, {
-            cause,
-            advice: 'name a folder that can be written with --data',
-          }),
-        ),
-      );
+      server.once('error', (cause) => reject(failed(cause)));
       server.listen(path, resolve);
     });
+    server.on('error', (error) => log.warn('control socket', { error: error.message }));
     await chmod(path, 0o600);
     return control;
   }
@@ -55,31 +54,25 @@ export class ControlServer implements Closeable {
   #serve(socket: Socket, commands: ControlCommands, log: Log): void {
     this.#sockets.add(socket);
     let text = '';
+    let answered = Promise.resolve();
     socket.setEncoding('utf8');
     socket.on('error', (error) => log.debug('control connection broke', { error: error.message }));
     socket.on('close', () => this.#sockets.delete(socket));
+    // One after the other: an answer does not say which line it belongs to.
+    const take = (line: string) => {
+      answered = answered.then(async () => {
+        const answer = await answerLine(line, commands);
+        if (socket.writable) socket.write(answer);
+      });
+    };
     socket.on('data', (chunk: string) => {
       text += chunk;
-      if (text.length > maxLineBytes) return void socket.destroy();
+      if (text.length > maxLineBytes || socket.writableLength > maxLineBytes) return void socket.destroy();
       const lines = text.split('\n');
       text = lines.pop() ?? '';
-      for (const line of lines) void this.#answer(socket, line, commands);
+      for (const line of lines) take(line);
     });
-  }
-
-  async #answer(socket: Socket, line: string, commands: ControlCommands): Promise<void> {
-    let answer: unknown;
-    try {
-      const { command } = JSON.parse(line) as { command?: unknown };
-      const run =
-        typeof command === 'string' && Object.hasOwn(commands, command) ? commands[command] : undefined;
-      answer = run
-        ? await run()
-        : { error: `unknown command; known are ${Object.keys(commands).join(', ')}` };
-    } catch (error) {
-      answer = { error: describeError(error) };
-    }
-    if (socket.writable) socket.write(`${JSON.stringify(answer)}\n`);
+    socket.on('end', () => void answered.then(() => socket.end()));
   }
 
   close(): Promise<void> {
@@ -104,3 +97,21 @@ function answers(path: string): Promise<boolean> {
     socket.on('error', () => resolve(false));
   });
 }
+
+async function answerLine(line: string, commands: ControlCommands): Promise<string> {
+  try {
+    const request: unknown = JSON.parse(line);
+    const command =
+      typeof request === 'object' && request !== null && 'command' in request ? request.command : '';
+    const run =
+      typeof command === 'string' && Object.hasOwn(commands, command) ? commands[command] : undefined;
+    const answer = run
+      ? await run()
+      : { error: `unknown command; known are ${Object.keys(commands).join(', ')}` };
+    return `${JSON.stringify(answer)}\n`;
+  } catch (error) {
+    return `${JSON.stringify({ error: describeError(error) })}\n`;
+  }
+}
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);
