@@ -1,9 +1,19 @@
+import { isIP, SocketAddress } from 'node:net';
 import { Alarms, type Clock, type Closeable, CloseStack, describeError, type Log, weirVersion } from '#base';
-import type { Endpoint, Hal, NicConfig, NicRole, TcpConnection, TcpListener } from '#hal';
+import {
+  type Endpoint,
+  type Hal,
+  type Nic,
+  type NicConfig,
+  type NicRole,
+  nicRoles,
+  type TcpConnection,
+  type TcpListener,
+} from '#hal';
 import { applyStages, type Config, type Stage } from './config/index.ts';
 import { Feed } from './feed/index.ts';
 import { Heartbeat } from './health/index.ts';
-import { feedStatus, nicStatus, type RelayStatus, viewerStatus } from './operations/index.ts';
+import { endpointText, feedStatus, nicStatus, type RelayStatus, viewerStatus } from './operations/index.ts';
 import {
   Intake,
   type OriginCredentials,
@@ -31,6 +41,8 @@ export class Relay implements Closeable {
   readonly #parts = new CloseStack();
   readonly #connections = new Set<RtspConnection>();
   #listeners: { v4: TcpListener; v6: TcpListener } | undefined;
+  /** Until when, monotonic, addresses and ports go past the box. */
+  readonly #bypasses = new Map<string, bigint>();
   #config: Config;
   #applied: Config | undefined;
 
@@ -85,11 +97,14 @@ export class Relay implements Closeable {
 
   /** Brings the box up with `config`; when something fails, all that was done is undone and the error is thrown. */
   static async start(options: { config: Config; hal: Hal; log: Log; clock: Clock }): Promise<Relay> {
+    const { log } = options;
     const relay = new Relay(options);
     try {
       await relay.#open();
     } catch (error) {
-      await relay.close();
+      await relay
+        .close()
+        .catch((failure) => log.error('start could not be undone', { error: describeError(failure) }));
       throw error;
     }
     return relay;
@@ -113,20 +128,37 @@ export class Relay implements Closeable {
     };
     this.#listeners = { v4: await listen('127.0.0.1'), v6: await listen('::1') };
     this.#parts.use(interception);
-    interception.repaired.on(({ what }) => this.#log.warn('interception put back', { what }));
-    nics.changed.on(({ role, device, linkUp }) => this.#watchLink(role, device, linkUp));
+    this.#listen(interception.repaired.on(({ what }) => this.#log.warn('interception put back', { what })));
+    this.#listen(nics.changed.on((nic) => this.#watchLink(nic)));
+    this.#listen(this.monitor.feedOpened.on(({ origin }) => this.#isLive(origin)));
     await this.apply(this.#config);
+    for (const role of nicRoles) this.#watchLink(nics.get(role));
     const heartbeat = new Heartbeat({ interception, datapath, alarms: this.alarms, clock: this.#clock });
     this.#parts.use(heartbeat);
     await heartbeat.start();
   }
 
+  #listen(listening: Disposable): void {
+    this.#parts.defer(() => listening[Symbol.dispose]());
+  }
+
+  /** The configuration in force. */
+  get config(): Config {
+    return this.#config;
+  }
+
   /** Brings the running box to another configuration; returns what brings it back. */
   async apply(next: Config): Promise<() => Promise<void>> {
-    return applyStages(
+    const before = this.#applied;
+    const undo = await applyStages(
       [this.#limitsStage, this.#nicsStage, this.#forwardingStage, this.#interceptionStage],
       next,
     );
+    this.#applied = next;
+    return async () => {
+      await undo();
+      this.#applied = before;
+    };
   }
 
   get #limitsStage(): Stage {
@@ -162,7 +194,6 @@ export class Relay implements Closeable {
         listenPortV6: this.#listeners.v6.local.port,
         whenDown: relay.whenDown,
       });
-      this.#applied = this.#config;
     });
   }
 
@@ -203,12 +234,23 @@ export class Relay implements Closeable {
       port: origin.port,
       bypassSeconds,
     });
+    const now = this.#clock.monoNs();
+    for (const [key, until] of this.#bypasses) if (until <= now) this.#bypasses.delete(key);
+    this.#bypasses.set(endpointText(origin), now + BigInt(bypassSeconds) * 1_000_000_000n);
     this.#hal.interception
       .bypass(origin.address, origin.port, bypassSeconds)
       .catch((error) => this.#log.warn('bypass failed', { error: describeError(error) }));
   }
 
-  #watchLink(role: NicRole, device: string, linkUp: boolean): void {
+  /** A feed has been opened there after all, on a connection from before the bypass. */
+  #isLive(origin: Endpoint): void {
+    if (!this.#bypasses.delete(endpointText(origin))) return;
+    this.#hal.interception
+      .intercept(origin.address, origin.port)
+      .catch((error) => this.#log.warn('bypass not taken back', { error: describeError(error) }));
+  }
+
+  #watchLink({ role, device, linkUp }: Nic): void {
     if (linkUp) this.alarms.clear('nic.linkDown', role);
     else
       this.alarms.raise({
@@ -236,7 +278,10 @@ export class Relay implements Closeable {
 
   #credentials(origin: Endpoint): OriginCredentials | undefined {
     const known = this.#config.relay.origins.find(
-      ({ address, port }) => address === origin.address && (port === undefined || port === origin.port),
+      ({ address, port }) =>
+        address !== undefined &&
+        isSameAddress(address, origin.address) &&
+        (port ?? origin.port) === origin.port,
     );
     if (known?.username === undefined || known.password === undefined) return undefined;
     return { username: known.username, password: known.password };
@@ -273,12 +318,14 @@ export class Relay implements Closeable {
   /** What is relayed right now. */
   async status(): Promise<RelayStatus> {
     const { nics, datapath } = this.#hal;
-    const roles: NicRole[] = ['wan', 'access'];
     const mac = (address: string) => nics.macOf(address);
     return {
       version: weirVersion,
       nics: await Promise.all(
-        roles.map(async (role) => nicStatus(nics.get(role), await nics.counters(role))),
+        // A NIC that was pulled out has no counters; all the rest is still to be seen.
+        nicRoles.map(async (role) =>
+          nicStatus(nics.get(role), await nics.counters(role).catch(() => undefined)),
+        ),
       ),
       connections: this.#intake.openConnections,
       engineCpuNs: String(datapath.engineCpuNs()),
@@ -296,6 +343,12 @@ export class Relay implements Closeable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** A person may write an IPv6 address in other ways than the kernel does (RFC 5952). */
+function isSameAddress(written: string, canonical: string): boolean {
+  const family = isIP(written) === 6 ? 'ipv6' : 'ipv4';
+  return written === canonical || new SocketAddress({ address: written, family }).address === canonical;
 }
 
 const nicConfigs = ({ interfaces }: Config): Record<NicRole, NicConfig> => interfaces;

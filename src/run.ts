@@ -1,14 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  CloseStack,
-  createLog,
-  describeError,
-  type LogLevel,
-  systemClock,
-  WeirError,
-  weirVersion,
-} from '#base';
+import { CloseStack, createLog, describeError, type Log, systemClock, WeirError, weirVersion } from '#base';
 import { openLinuxHal } from '#hal';
 import { loadConfig } from './config/index.ts';
 import { Relay } from './relay.ts';
@@ -21,16 +13,17 @@ const endMs = 10_000;
 export async function run(configFile: string, dataDir: string): Promise<void> {
   const config = await loadConfig(configFile);
   const clock = systemClock;
-  const level: LogLevel = config.system.logLevel;
+  let relay: Relay | undefined;
   const log = createLog({
     write: (line) => process.stdout.write(line),
-    level: () => level,
+    level: () => (relay?.config ?? config).system.logLevel,
     nowMs: clock.nowMs,
   });
+  // Who read our log may go away; viewers stay.
+  process.stdout.on('error', () => {});
   await makeDataDir(dataDir);
-  const stop = stopSignal();
+  const stop = stopSignal(log);
   await using box = new CloseStack();
-  let relay: Relay | undefined;
   box.use(
     await ControlServer.open(
       join(dataDir, 'control.sock'),
@@ -47,12 +40,7 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
   const hal = box.use(await openLinuxHal({ log, realtime: config.system.realtime }));
   relay = box.use(await Relay.start({ config, hal, log, clock }));
   log.info('ready', { version: weirVersion, name: config.system.name, pid: process.pid });
-  const signal = await stop;
-  log.info('stopping', { signal });
-  setTimeout(() => {
-    log.error('the orderly end took too long', { ms: endMs });
-    process.exit(1);
-  }, endMs).unref();
+  await stop;
   await box.close();
   log.info('stopped');
 }
@@ -70,9 +58,23 @@ async function makeDataDir(dataDir: string): Promise<void> {
   }
 }
 
-function stopSignal(): Promise<NodeJS.Signals> {
+/**
+ * Resolves at the first SIGTERM or SIGINT, which also sets the end of our time, whether we had started or not. Further ones
+ * change nothing: a shell and its npm send two, and half an end would leave rules behind.
+ */
+function stopSignal(log: Log): Promise<void> {
   return new Promise((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
+    let stopping = false;
+    const stop = (signal: NodeJS.Signals) => {
+      if (stopping) return;
+      stopping = true;
+      log.info('stopping', { signal });
+      setTimeout(() => {
+        log.error('the orderly end took too long', { ms: endMs });
+        process.exit(1);
+      }, endMs).unref();
+      resolve();
+    };
+    process.on('SIGTERM', stop).on('SIGINT', stop);
   });
 }

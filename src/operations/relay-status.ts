@@ -33,7 +33,8 @@ export interface ViewerStatus extends Omit<Decimals<ViewerCounters>, 'lastRxMono
   readonly terminateCause?: string;
 }
 
-export interface NicStatus extends Decimals<NicCounters> {
+/** Without counters while the NIC is not there. */
+export interface NicStatus extends Partial<Decimals<NicCounters>> {
   readonly role: string;
   readonly device: string;
   readonly linkUp: boolean;
@@ -87,8 +88,8 @@ export function viewerStatus(viewer: ViewerSummary, mac: string | undefined): Vi
   };
 }
 
-export function nicStatus(nic: Nic, counters: NicCounters): NicStatus {
-  return { role: nic.role, device: nic.device, linkUp: nic.linkUp, ...decimals(counters) };
+export function nicStatus(nic: Nic, counters: NicCounters | undefined): NicStatus {
+  return { role: nic.role, device: nic.device, linkUp: nic.linkUp, ...(counters && decimals(counters)) };
 }
 
 /** `203.0.113.10:554`, `[2001:db8::1]:554`. */
