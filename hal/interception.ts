@@ -28,6 +28,8 @@ export interface Interception extends Closeable {
   intercept(address: string, port: number): Promise<void>;
   /** Somebody else changed our rules or routes; they were put back. */
   readonly repaired: Signal<{ what: string }>;
+  /** No new connection is intercepted from now on; those that are go on until `close`. */
+  stop(): Promise<void>;
   /** Takes all rules and routes away; with `whenDown: closed` the drop rule stays. */
   close(): Promise<void>;
 }

@@ -112,7 +112,9 @@ export class Relay implements Closeable {
 
   async #open(): Promise<void> {
     const { datapath, interception, nics } = this.#hal;
-    // The other way round at the end: viewers get their BYE and the origins their TEARDOWN while all connections stand.
+    // The other way round at the end: nothing new comes in; viewers get their BYE and FIN, origins their TEARDOWN, while all
+    // connections stand and what viewers send still reaches us; only then the rules go.
+    this.#parts.use(interception);
     this.#parts.defer(() => this.#intake.close());
     this.#parts.defer(async () => void (await Promise.all([...this.#connections].map((one) => one.close()))));
     this.#parts.use(this.monitor);
@@ -127,7 +129,7 @@ export class Relay implements Closeable {
       return listener;
     };
     this.#listeners = { v4: await listen('127.0.0.1'), v6: await listen('::1') };
-    this.#parts.use(interception);
+    this.#parts.defer(() => interception.stop());
     this.#listen(interception.repaired.on(({ what }) => this.#log.warn('interception put back', { what })));
     this.#listen(nics.changed.on((nic) => this.#watchLink(nic)));
     this.#listen(this.monitor.feedOpened.on(({ origin }) => this.#isLive(origin)));

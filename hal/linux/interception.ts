@@ -10,6 +10,7 @@ import {
   interceptionRuleset,
   parkedRuleset,
   removeBypass,
+  removePorts,
   renewBypass,
   renewPorts,
   WEIR_TABLE,
@@ -83,6 +84,14 @@ export class LinuxInterception implements Interception {
         await this.#nft.apply(renewPorts(plan.ports));
       }
       this.#renewedUntilMonoNs = this.#clock.monoNs() + nanoseconds(INTERCEPTED_SECONDS);
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.#run(async () => {
+      if (!this.#plan) return;
+      this.#renewedUntilMonoNs = 0n;
+      await this.#nft.apply(removePorts());
     });
   }
 

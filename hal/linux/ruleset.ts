@@ -112,8 +112,13 @@ export function parkedRuleset(plan: InterceptionPlan, bypasses: readonly Bypass[
  * packets, none missed.
  */
 export const renewPorts = (ports: readonly number[]): readonly NftCommand[] => [
-  { flush: { set: { ...weir, name: 'intercepted' } } },
+  ...removePorts(),
   ...addPorts(ports),
+];
+
+/** Nothing is intercepted any more, before its time is over. */
+export const removePorts = (): readonly NftCommand[] => [
+  { flush: { set: { ...weir, name: 'intercepted' } } },
 ];
 
 /** A bypass that is there already gets its new timeout: added so that it exists, deleted, added. */

@@ -43,6 +43,10 @@ export class SimInterception implements Interception {
     this.#interceptedUntilNs = this.#clock.monoNs() + BigInt(INTERCEPTED_SECONDS) * SECOND_NS;
   }
 
+  async stop(): Promise<void> {
+    this.#interceptedUntilNs = 0n;
+  }
+
   async bypass(address: string, port: number, seconds: number): Promise<void> {
     this.#applied();
     const untilNs = this.#clock.monoNs() + BigInt(Math.max(1, Math.ceil(seconds))) * SECOND_NS;

@@ -55,6 +55,13 @@ describeReal('real packets', import.meta.filename, () => {
     }
   });
 
+  it('keeps intercepted connections when it is stopped', async () => {
+    await start();
+    const held = await Promise.all(families.map((family) => dial(originAt[family])));
+    await world.interception.stop();
+    for (const { id } of held) assert.equal(await world.network.viewer.call('say', id, 'hello'), 'hello');
+  });
+
   it('takes a viewer that uses its port again while our end of its last connection is in TIME_WAIT', async () => {
     await start();
     for (const family of families) {

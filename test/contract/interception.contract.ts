@@ -123,6 +123,18 @@ export function interceptionContract(makeWorld: () => Promise<InterceptionWorld>
     await expect('origin', world.origin.v4, 8554);
   });
 
+  it('intercepts nothing new once it is stopped, before the ports expire', async () => {
+    await start();
+    await world.interception.stop();
+    for (const family of families) await expect('origin', world.origin[family]);
+  });
+
+  it('sends viewers nowhere once it is stopped, with `whenDown` closed', async () => {
+    await start({ whenDown: 'closed' });
+    await world.interception.stop();
+    for (const family of families) await expect('nothing', world.origin[family]);
+  });
+
   it('sends viewers to the origin when Weir is dead and `whenDown` is open', async () => {
     await start();
     await world.killListeners();
