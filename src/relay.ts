@@ -18,7 +18,7 @@ import {
   Intake,
   type OriginCredentials,
   PassThrough,
-  RtspConnection,
+  RtspFront,
   RtspOriginSession,
   ServerPorts,
 } from './protocol/index.ts';
@@ -38,8 +38,8 @@ export class Relay implements Closeable {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #intake: Intake;
+  readonly #rtspFront: RtspFront;
   readonly #parts = new CloseStack();
-  readonly #connections = new Set<RtspConnection>();
   #listeners: { v4: TcpListener; v6: TcpListener } | undefined;
   /** Until when, monotonic, addresses and ports go past the box. */
   readonly #bypasses = new Map<string, bigint>();
@@ -72,14 +72,14 @@ export class Relay implements Closeable {
       limits: () => this.#monitorLimits(),
     });
     const serverPorts = new ServerPorts(hal.datapath);
-    const frontParts = {
+    this.#rtspFront = new RtspFront({
       datapath: hal.datapath,
       monitor: this.monitor,
       serverPorts,
       clock,
       log,
       limits: () => this.#frontLimits(),
-    };
+    });
     this.#intake = new Intake({
       clock,
       log,
@@ -90,8 +90,7 @@ export class Relay implements Closeable {
         log,
         notLive: (origin) => this.#notLive(origin),
       }),
-      serve: (_method, connection, unread) =>
-        this.#serveRtsp(new RtspConnection(frontParts, connection, unread)),
+      serve: (_method, connection, unread) => this.#rtspFront.serve(connection, unread),
     });
   }
 
@@ -116,7 +115,7 @@ export class Relay implements Closeable {
     // connections stand and what viewers send still reaches us; only then the rules go.
     this.#parts.use(interception);
     this.#parts.defer(() => this.#intake.close());
-    this.#parts.defer(async () => void (await Promise.all([...this.#connections].map((one) => one.close()))));
+    this.#parts.use(this.#rtspFront);
     this.#parts.use(this.monitor);
     const listen = async (address: string) => {
       const listener = await datapath.listen({
@@ -220,12 +219,6 @@ export class Relay implements Closeable {
 
   #accept(connection: TcpConnection): void {
     this.#intake.accept(connection);
-  }
-
-  async #serveRtsp(connection: RtspConnection): Promise<void> {
-    this.#connections.add(connection);
-    await connection.closed;
-    this.#connections.delete(connection);
   }
 
   #notLive(origin: Endpoint): void {

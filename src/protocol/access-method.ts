@@ -1,10 +1,5 @@
 /** What the first bytes of a connection say about its protocol. */
-export type Recognition =
-  | 'yes'
-  | 'no'
-  | 'need-more'
-  /** It is the protocol, in a wrapping that only the origin understands. */
-  | 'tunnelled';
+export type Recognition = 'yes' | 'no' | 'need-more';
 
 /** One way to access media, named by the method of its URLs. A further protocol is a further folder with one of these. */
 export interface AccessMethod {

@@ -8,7 +8,7 @@ export { accessMethods, isLive } from './registry.ts';
 export {
   type OriginCredentials,
   type OriginSessionOptions,
-  RtspConnection,
+  RtspFront,
   type RtspFrontLimits,
   type RtspFrontParts,
   RtspOriginSession,

@@ -81,8 +81,7 @@ export class Intake {
     for (let silent = false; ; ) {
       const { method, recognition } = recogniseAccessMethod(bytes);
       if (method && recognition === 'yes') return this.#serve(method, connection, bytes);
-      if (recognition !== 'need-more')
-        return this.#passThrough.carry(connection, bytes, recognition === 'no');
+      if (recognition === 'no') return this.#passThrough.carry(connection, bytes, true);
       if (silent && bytes.length === 0) {
         const word = await this.#passThrough.listenToBoth(connection, firstRequestMs);
         if (word.by === 'origin') return;

@@ -20,7 +20,7 @@ export function recogniseAccessMethod(bytes: Uint8Array): {
   let undecided = false;
   for (const method of accessMethods.values()) {
     const recognition = method.recognise(bytes);
-    if (recognition === 'yes' || recognition === 'tunnelled') return { method, recognition };
+    if (recognition === 'yes') return { method, recognition };
     undecided ||= recognition === 'need-more';
   }
   return { method: undefined, recognition: undecided ? 'need-more' : 'no' };

@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import { isWeirError } from '#base';
 import {
   authorize,
+  Base64Stream,
+  beginsTunnel,
   formatRtpInfo,
   formatSession,
   formatTransport,
   Headers,
+  isTunnelRefusal,
   looksLikeRtsp,
   MessageReader,
   normalizeForSharing,
@@ -26,6 +29,7 @@ import {
   serializeRequest,
   serializeResponse,
   strongestChallenge,
+  TunnelRequestReader,
   trackOfUrl,
   verifyDigest,
 } from '../../src/protocol/rtsp/wire/index.ts';
@@ -55,6 +59,12 @@ import {
   unfinishedMessages,
 } from '../unit/protocol/rtsp/message-cases.ts';
 import { badSdps, goodSdps, liveCases } from '../unit/protocol/rtsp/sdp-cases.ts';
+import {
+  badBase64,
+  badTunnelHeads,
+  goodBase64,
+  goodTunnelHeads,
+} from '../unit/protocol/rtsp/tunnel-cases.ts';
 import {
   badUrls,
   goodUrls,
@@ -189,6 +199,55 @@ export const rtspTargets: readonly FuzzTarget[] = [
       }
       assert.ok(verdict !== 'need-more' || bytes.length < 32_768, 'asks for more without end');
       return verdict;
+    },
+  },
+  {
+    name: 'rtsp-tunnel-head',
+    seeds: seedsOf(goodTunnelHeads, badTunnelHeads),
+    words: [
+      'GET / HTTP/1.0\r\n',
+      'POST',
+      'x-sessioncookie: a\r\n',
+      'Accept: */*\r\n',
+      '\r\n\r\n',
+      'RTSP/1.0',
+    ],
+    allowed: [],
+    run(bytes) {
+      const whole = readTunnelHead([bytes]);
+      const next = random(bytes.reduce((hash, byte) => (Math.imul(hash, 31) + byte) | 0, bytes.length));
+      for (let round = 0; round < 3; round += 1) assert.equal(readTunnelHead(cut(bytes, next)), whole);
+      // What becomes a tunnel was recognised as RTSP, and as none of the plain kind.
+      if (/^(GET|POST)/.test(whole)) assert.ok(looksLikeRtsp(bytes) === 'yes' && beginsTunnel(bytes));
+      return whole.slice(0, 5);
+    },
+  },
+  {
+    name: 'rtsp-base64',
+    seeds: [...seedsOf(goodBase64), ...badBase64.map(bytesOf)],
+    words: ['=', '==', 'QQ==', 'QUI=', 'QUJD', '\r\n', '+/'],
+    allowed: [],
+    run(bytes) {
+      const whole = decodeAll([bytes]);
+      const next = random(bytes.length + (bytes[0] ?? 0));
+      for (let round = 0; round < 3; round += 1) assert.equal(decodeAll(cut(bytes, next)), whole);
+      const text = textOf(bytes).replace(/[\t\r\n ]/g, '');
+      const groups = text.match(/.{1,4}/gs) ?? [];
+      const good = groups.every((group) =>
+        /^([A-Za-z0-9+/]{2}(==|[A-Za-z0-9+/][A-Za-z0-9+/=])|[A-Za-z0-9+/]{1,3}|[A-Za-z0-9+/]{2}=)$/.test(
+          group,
+        ),
+      );
+      if (!good) assert.equal(whole, 'refused');
+      else
+        assert.equal(
+          whole,
+          groups
+            .filter(({ length }) => length === 4)
+            .map((group) => Buffer.from(group, 'base64').toString('hex'))
+            .join(''),
+        );
+      return `${good} ${Math.min(whole.length, 8)}`;
     },
   },
   {
@@ -378,6 +437,37 @@ export const rtspTargets: readonly FuzzTarget[] = [
     },
   },
 ];
+
+/** What a tunnel's head read in these pieces comes to: method, cookie and the bytes behind it, or the refusal. */
+function readTunnelHead(pieces: Iterable<Uint8Array>): string {
+  const reader = new TunnelRequestReader(limits);
+  let found: ReturnType<TunnelRequestReader['push']>;
+  let behind = '';
+  try {
+    for (const piece of pieces) {
+      if (found) behind += textOf(piece);
+      else found = reader.push(piece);
+    }
+  } catch (error) {
+    if (!isWeirError(error, 'RTSP_BAD_MESSAGE')) throw error;
+    assert.ok(isTunnelRefusal(error.fields.status), `${error.fields.status}`);
+    return `refused ${error.fields.status}`;
+  }
+  return found ? `${found.request.method} ${found.request.cookie} ${textOf(found.rest)}${behind}` : 'more';
+}
+
+/** What base64 in these pieces decodes to, in hex; `refused` when it is none. */
+function decodeAll(pieces: Iterable<Uint8Array>): string {
+  const stream = new Base64Stream();
+  let decoded = '';
+  try {
+    for (const piece of pieces) decoded += Buffer.from(stream.push(piece)).toString('hex');
+  } catch (error) {
+    if (!isWeirError(error, 'RTSP_BAD_MESSAGE')) throw error;
+    return 'refused';
+  }
+  return decoded;
+}
 
 function canParse(url: string): boolean {
   try {

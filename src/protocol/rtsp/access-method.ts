@@ -7,12 +7,6 @@ const answerStart = Buffer.from('RTSP/');
 export const rtspAccessMethod: AccessMethod = {
   name: 'rtsp',
   live: true,
-  recognise: (bytes) => {
-    const verdict = looksLikeRtsp(bytes);
-    // Over HTTP (x-sessioncookie) it is RTSP as well, but the origin has to serve that itself.
-    return verdict === 'yes' && /^(GET|POST) /.test(Buffer.from(bytes.subarray(0, 5)).toString('latin1'))
-      ? 'tunnelled'
-      : verdict;
-  },
+  recognise: looksLikeRtsp,
   answers: (bytes) => answerStart.subarray(0, bytes.length).equals(bytes.subarray(0, answerStart.length)),
 };

@@ -59,17 +59,6 @@ describe('pass-through', () => {
     assert.deepEqual(relay.notLive, []);
   });
 
-  it('hands RTSP over HTTP to the origin without taking the address for anything but live', async () => {
-    relay.datapath.serve(webAt, async (stream) => {
-      await readSome(stream);
-      stream.end('HTTP/1.0 200 OK\r\nContent-Type: application/x-rtsp-tunnelled\r\n\r\n');
-    });
-    const stream = relay.datapath.dial(viewerAt, webAt);
-    stream.write('GET /live HTTP/1.0\r\nx-sessioncookie: abc\r\n\r\n');
-    assert.match(await readAll(stream), /200 OK/);
-    assert.deepEqual(relay.notLive, []);
-  });
-
   it('lets the origin speak first where the viewer waits for it', async function () {
     this.timeout(5000);
     relay.datapath.serve(webAt, (stream) => void stream.end('220 mail.example ready\r\n'));

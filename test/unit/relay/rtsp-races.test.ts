@@ -3,7 +3,9 @@ import { Duplex } from 'node:stream';
 import { silentLog, systemClock, WeirError } from '#base';
 import type { Datapath, TcpConnection, UdpPair } from '#hal';
 import type { Monitor } from '../../../src/protocol/index.ts';
-import { RtspConnection, ServerPorts } from '../../../src/protocol/index.ts';
+import { ServerPorts } from '../../../src/protocol/index.ts';
+import { PlainLink } from '../../../src/protocol/rtsp/front/plain-link.ts';
+import { RtspConnection } from '../../../src/protocol/rtsp/front/rtsp-connection.ts';
 import { OriginLink } from '../../../src/protocol/rtsp/origin/origin-link.ts';
 import { originAt, SimRelay, type SimRtspViewer, sdp, sessionOf, url } from './sim-relay.ts';
 
@@ -155,8 +157,7 @@ describe('RTSP: peers that do not read', () => {
         log: silentLog,
         limits: () => ({ ...limits, firstRequestMs: 60, idleMs: 60 }),
       },
-      connection,
-      new Uint8Array(),
+      new PlainLink({ datapath: {} as Datapath, limits, connection }),
     );
     const asked = Buffer.from('OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n'.repeat(60));
     for (let round = 0; round < 200; round++) {

@@ -1,13 +1,13 @@
 /** The relay's control plane on the simulated datapath: a scripted RTSP origin on one side, RTSP viewers on the other. */
 import type { Duplex } from 'node:stream';
-import { isWeirError, silentLog, systemClock } from '#base';
+import { type Clock, isWeirError, silentLog, systemClock } from '#base';
 import type { Endpoint } from '#hal';
 import { SimDatapath } from '../../../hal/sim/datapath.ts';
 import { Feed } from '../../../src/feed/index.ts';
 import {
   Intake,
   PassThrough,
-  RtspConnection,
+  RtspFront,
   RtspOriginSession,
   ServerPorts,
 } from '../../../src/protocol/index.ts';
@@ -233,7 +233,7 @@ export const sessionOf = (response: RtspResponse): string =>
 
 /** Everything between the two, as `relay.ts` wires it. */
 export class SimRelay {
-  readonly datapath = new SimDatapath();
+  readonly datapath: SimDatapath;
   readonly origin = new SimRtspOrigin();
   readonly notLive: Endpoint[] = [];
   limits = {
@@ -253,10 +253,13 @@ export class SimRelay {
     options: {
       transport?: 'auto' | 'udp' | 'tcp';
       credentials?: { username: string; password: string };
+      clock?: Clock;
     } = {},
   ) {
-    const { datapath } = this;
-    const common = { datapath, clock: systemClock, log: silentLog };
+    const clock = options.clock ?? systemClock;
+    const datapath = new SimDatapath({ clock });
+    this.datapath = datapath;
+    const common = { datapath, clock, log: silentLog };
     const session = (origin: Endpoint, feedUrl: string) =>
       new RtspOriginSession({
         ...common,
@@ -286,20 +289,20 @@ export class SimRelay {
         maxViewers: 100,
         lingerMs: 0,
         patienceMs: 10_000,
-        sessionTimeoutMs: 60_000,
+        sessionTimeoutMs: this.limits.sessionTimeoutSeconds * 1000,
       }),
     });
-    const parts = {
+    const front = new RtspFront({
       ...common,
       monitor: this.monitor,
       serverPorts: new ServerPorts(datapath),
       limits: () => this.limits,
-    };
+    });
     this.intake = new Intake({
       ...common,
       limits: () => this.limits,
       passThrough: new PassThrough({ ...common, notLive: (origin) => this.notLive.push(origin) }),
-      serve: (_method, connection, unread) => new RtspConnection(parts, connection, unread).closed,
+      serve: (_method, connection, unread) => front.serve(connection, unread),
     });
     this.origin.playing = () => {
       for (const feed of datapath.feeds) {
@@ -319,12 +322,16 @@ export class SimRelay {
     return this;
   }
 
-  /** Another viewer's connection to an origin. */
-  dial(viewerAddress = '198.18.0.10', to: Endpoint = originAt): SimRtspViewer {
+  /** A connection to an origin. */
+  connect(address: string, to: Endpoint = originAt): Duplex {
     this.#ports += 1;
-    const address = viewerAddress;
-    const stream = this.datapath.dial({ address, port: this.#ports }, to);
-    return new SimRtspViewer(stream, (port) => void this.datapath.udpSocket({ address, port }));
+    return this.datapath.dial({ address, port: this.#ports }, to);
+  }
+
+  /** Another viewer's connection to an origin. */
+  dial(address = '198.18.0.10', to: Endpoint = originAt): SimRtspViewer {
+    const bindUdp = (port: number) => void this.datapath.udpSocket({ address, port });
+    return new SimRtspViewer(this.connect(address, to), bindUdp);
   }
 
   async close(): Promise<void> {

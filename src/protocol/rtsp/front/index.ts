@@ -1,2 +1,3 @@
-export { RtspConnection, type RtspFrontLimits, type RtspFrontParts } from './rtsp-connection.ts';
+export type { RtspFrontLimits, RtspFrontParts } from './rtsp-connection.ts';
+export { RtspFront } from './rtsp-front.ts';
 export { ServerPorts } from './server-ports.ts';

@@ -1,13 +1,13 @@
 import { type Clock, describeError, isWeirError, type Log, type WeirError } from '#base';
-import type { Datapath, Endpoint, InterleavedConnection, MessageLimits, TcpConnection } from '#hal';
+import type { Datapath, Endpoint, InterleavedConnection, MessageLimits } from '#hal';
 import type { Caller, Monitor, Target } from '../../monitor.ts';
 import type { Presentation } from '../../origin-session.ts';
-import { MessageStream } from '../message-stream.ts';
 import { Headers, type RtspRequest, type RtspResponse, serializeResponse } from '../wire/index.ts';
 import type { Reply } from './reply.ts';
 import { answerRequest } from './requests.ts';
 import type { RtspSession } from './rtsp-session.ts';
 import type { ServerPorts } from './server-ports.ts';
+import type { ViewerLink } from './viewer-link.ts';
 
 /** URLs a connection is remembered to have asked about; a player asks about one. */
 const keptDescriptions = 4;
@@ -33,7 +33,7 @@ export interface RtspFrontParts {
   readonly limits: () => RtspFrontLimits;
 }
 
-/** One RTSP connection of a viewer: requests are answered one after the other, in order. */
+/** One RTSP connection of a viewer, however it is carried: requests are answered one after the other, in order. */
 export class RtspConnection implements Caller {
   readonly protocol = 'rtsp';
   readonly viewer: Endpoint;
@@ -41,7 +41,7 @@ export class RtspConnection implements Caller {
   readonly parts: RtspFrontParts;
   readonly sessions = new Map<string, RtspSession>();
   readonly closed: Promise<void>;
-  readonly #stream: MessageStream;
+  readonly #link: ViewerLink;
   readonly #waiting: RtspRequest[] = [];
   readonly #described = new Map<string, { target: Target; presentation: Presentation }>();
   readonly #log: Log;
@@ -54,22 +54,17 @@ export class RtspConnection implements Caller {
   #deadline: Disposable;
   #server: string | undefined;
 
-  constructor(parts: RtspFrontParts, connection: TcpConnection, unread: Uint8Array) {
+  constructor(parts: RtspFrontParts, link: ViewerLink) {
     this.parts = parts;
-    this.viewer = connection.remote;
-    this.origin = connection.local;
+    this.#link = link;
+    this.viewer = link.viewer;
+    this.origin = link.origin;
     this.#log = parts.log.with({ viewer: this.viewer.address, origin: this.origin.address });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.closed = promise;
     this.#markClosed = resolve;
     this.#deadline = parts.clock.after(parts.limits().firstRequestMs, () => this.#tooSlow());
-    this.#stream = new MessageStream({
-      datapath: parts.datapath,
-      limits: parts.limits(),
-      connection,
-      unread,
-    });
-    this.#stream.listen({
+    link.listen({
       message: (message) => this.#take(message),
       frame: () => this.#touchSessions(),
       badMessage: (error) => this.#badMessage(error),
@@ -116,7 +111,7 @@ export class RtspConnection implements Caller {
 
   /** The engine's side of this connection; handed over at the first interleaved PLAY. */
   adopt(): Promise<InterleavedConnection> {
-    return this.#stream.adopt();
+    return this.#link.adopt();
   }
 
   /** Ends its sessions, sends what is queued, then FIN. */
@@ -129,7 +124,7 @@ export class RtspConnection implements Caller {
     this.#deadline[Symbol.dispose]();
     try {
       await this.parts.monitor.forget(this);
-      await this.#stream.close();
+      await this.#link.close();
     } catch (error) {
       this.#log.error('connection could not be ended', { error: describeError(error) });
     } finally {
@@ -168,20 +163,20 @@ export class RtspConnection implements Caller {
 
   async #answerWaiting(): Promise<void> {
     this.#answering = true;
-    this.#stream.pause();
+    this.#link.pause();
     for (let request = this.#waiting.shift(); request && !this.#closing; request = this.#waiting.shift()) {
       await this.#answer(request);
       await this.#drained();
     }
     this.#answering = false;
     if (this.#inputEnded) await this.close();
-    else this.#stream.resume();
+    else this.#link.resume();
   }
 
   /** Who asks without reading the answers is not answered any more, and not waited for longer than others. */
   async #drained(): Promise<void> {
     this.#stuck = true;
-    await this.#stream.drained();
+    await this.#link.drained();
     this.#stuck = false;
   }
 
@@ -217,7 +212,7 @@ export class RtspConnection implements Caller {
       ...(reply.headers ?? []),
     ]);
     const { status, phrase, body } = reply;
-    this.#stream.send(
+    this.#link.send(
       serializeResponse({
         status,
         headers,

@@ -67,9 +67,15 @@ export const beginsMessage = (byte: number | undefined): boolean => byte !== DOL
 
 /** Looks for the blank line that ends a head. Goes on where it stopped, so each byte is seen once. */
 export class HeadScan {
+  readonly #protocol: RegExp;
   #scanned = 0;
   #lineStart = 0;
   #startLineSeen = false;
+
+  /** @param protocol what the first line has to hold */
+  constructor(protocol = /rtsp\//i) {
+    this.#protocol = protocol;
+  }
 
   /**
    * Length of the head at the start of `bytes` with its blank line; undefined when more is needed. Throws as soon as it
@@ -87,7 +93,7 @@ export class HeadScan {
       this.#scanned = found;
       if (!this.#startLineSeen) {
         this.#startLineSeen = true;
-        if (!holdsVersion(bytes, found)) throw badMessage('no RTSP message', at(0, 400));
+        if (!this.#protocol.test(latin1(bytes, 0, found))) throw badMessage('no RTSP message', at(0, 400));
       } else if (isEmptyLine(bytes, this.#lineStart, found)) {
         return found + 1;
       }
@@ -103,8 +109,6 @@ export class HeadScan {
 const isEmptyLine = (bytes: Uint8Array, start: number, lf: number): boolean =>
   start === lf || (start + 1 === lf && bytes[start] === CR);
 
-const holdsVersion = (bytes: Uint8Array, end: number): boolean => /rtsp\//i.test(latin1(bytes, 0, end));
-
 const at = (offset: number, status: number) => ({ offset, status });
 
 /** The CSeq as far as it can be seen without a parse, for the answer to a request that is refused. */
@@ -119,11 +123,21 @@ export function parseHead(bytes: Uint8Array, limits: MessageLimits): MessageHead
   const refuse = (what: string, offset: number, status = 400) =>
     badMessage(what, { ...at(offset, status), ...cseqOf(bytes, bytes.length) });
   const text = latin1(bytes, 0, bytes.length);
+  const { startLine, headers } = parseLines(text, refuse);
+  const start = parseStartLine(startLine, refuse);
+  const bodyBytes = parseContentLength(headers, limits, (what, status) => refuse(what, bytes.length, status));
+  return {
+    lengthBytes: bytes.length,
+    bodyBytes,
+    withBody: (body) => ({ ...start, headers, body }),
+  };
+}
+
+/** The lines of a head that ends with its blank line: RTSP's and HTTP's alike (RFC 2326 s.4, RFC 2616 s.4). */
+export function parseLines(text: string, refuse: Refuse): { startLine: string; headers: Headers } {
   const forbidden = findForbiddenInHead(text);
   if (forbidden >= 0) throw refuse('control character in the head', forbidden);
-
   const firstEnd = lineEnd(text, 0);
-  const startLine = parseStartLine(text.slice(0, firstEnd.text), refuse);
   const entries: (readonly [string, string])[] = [];
   for (let start = firstEnd.next; ; ) {
     let end = lineEnd(text, start);
@@ -143,13 +157,7 @@ export function parseHead(bytes: Uint8Array, limits: MessageLimits): MessageHead
     entries.push([name, value]);
     start = end.next;
   }
-  const headers = Headers.of(entries);
-  const bodyBytes = parseContentLength(headers, limits, (what, status) => refuse(what, bytes.length, status));
-  return {
-    lengthBytes: bytes.length,
-    bodyBytes,
-    withBody: (body) => ({ ...startLine, headers, body }),
-  };
+  return { startLine: text.slice(0, firstEnd.text), headers: Headers.of(entries) };
 }
 
 /**
