@@ -1,9 +1,11 @@
 #!/usr/bin/env node
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeError, isWeirError, WeirError, weirVersion } from '#base';
 
 const usage = `usage:
   weir run --config FILE --data DIR   relay, until it is told to stop
+  weir show WHAT --data DIR           what the daemon of that data folder tells: relay, alarms
   weir demo [--seconds N]             the main job on this one machine
   weir version
   weir help`;
@@ -16,6 +18,15 @@ async function main(args: string[]): Promise<void> {
       if (!config || !data) throw new WeirError('USAGE', 'run needs --config FILE and --data DIR');
       const { run } = await import('./run.ts');
       return run(config, data);
+    }
+    case 'show': {
+      const [what = '', ...flags] = rest;
+      const { data } = options(flags, { data: { type: 'string' } });
+      if (!what || what.startsWith('-') || !data)
+        throw new WeirError('USAGE', 'show needs WHAT and --data DIR');
+      const { askControl } = await import('./status/index.ts');
+      console.log(JSON.stringify(await askControl(join(data, 'control.sock'), `show ${what}`), undefined, 2));
+      return;
     }
     case 'demo': {
       const { seconds } = options(rest, { seconds: { type: 'string' } });
