@@ -1,7 +1,8 @@
 import type { ExitStatus, Host } from '../../src/demo/world/index.ts';
 import { Program } from './program.ts';
 
-export type Transport = 'udp' | 'tcp';
+/** `http`: RTSP and media through HTTP (`application/x-rtsp-tunnelled`). */
+export type Transport = 'udp' | 'tcp' | 'http';
 
 /** A player of the field, playing a URL headless: what it decoded, and how it is told to end. */
 export interface PlayerKind {
