@@ -247,10 +247,20 @@ export interface ViewerCounters {
   readonly txPackets: bigint;
   readonly txBytes: bigint;
   readonly txRtcpPackets: bigint;
-  /** Media not sent: send buffer full, or skipped after an overrun. */
+  /** Media not sent: send buffer full, or left out by a jump to a start point. */
   readonly droppedPackets: bigint;
-  /** The cursor was overrun and jumped to the next start point. */
-  readonly overruns: bigint;
+  /**
+   * Left out because the viewer was behind and no other picture is decoded from them. As by loss on the way, the
+   * viewer sees a gap in the sequence numbers: they are the feed's, for everyone alike.
+   */
+  readonly skippedNonReferencePackets: bigint;
+  /** It fell so far behind that it jumped to a newer start point. */
+  readonly startPointSkips: bigint;
+  /**
+   * By TCP: since when it takes less than it is due; 0n while it is live. It stands still while nothing is taken: who
+   * stays behind too long is to be ended.
+   */
+  readonly behindSinceMonoNs: bigint;
   readonly oversizedPackets: bigint;
   readonly rxRtcpPackets: bigint;
   /** Cumulative loss the viewer last reported (RFC 3550 s.6.4.1), summed over its tracks. */

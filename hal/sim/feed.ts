@@ -173,7 +173,7 @@ export class SimFeed implements FeedPath {
     const tail = this.#head - this.#held.length;
     if (viewer.cursor < tail) {
       const from = this.#beginning();
-      viewer.count.overruns += 1n;
+      viewer.count.startPointSkips += 1n;
       viewer.count.droppedPackets += BigInt(from - viewer.cursor);
       viewer.cursor = from;
     }

@@ -2,12 +2,12 @@
 
 namespace test {
 
-FeedRig::FeedRig(World& w, std::uint32_t ringBytes, const std::string& address)
+FeedRig::FeedRig(World& w, std::uint32_t ringBytes, const std::string& address, std::uint32_t ringMs)
     : world(w), slot(w.newSlot()), address_(address) {
   FeedOptions options;
   options.tracks = {{90'000, StartPointCodec::h264, true}, {48'000, StartPointCodec::none, false}};
   options.ringBytes = ringBytes;
-  options.ringMs = 60'000;
+  options.ringMs = ringMs;
   options.slot = slot;
   const auto created = World::call<FeedId>([&](auto done) { world.engine().createFeed(options, std::move(done)); });
   CHECK(created.ok());

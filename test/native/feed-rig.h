@@ -24,7 +24,8 @@ class FeedRig {
     std::vector<TrackStart> starts;
   };
 
-  explicit FeedRig(World& world, std::uint32_t ringBytes = 4 * 1024 * 1024, const std::string& address = "127.0.0.1");
+  explicit FeedRig(World& world, std::uint32_t ringBytes = 4 * 1024 * 1024, const std::string& address = "127.0.0.1",
+                   std::uint32_t ringMs = 60'000);
 
   /** A new upstream session: other pairs, other ports of the origin. */
   void resume();

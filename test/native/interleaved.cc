@@ -237,7 +237,7 @@ TEST("text comes between whole frames however little the viewer takes at a time"
   CHECK(parted.frames == sent);
   CHECK_EQ(parted.text.size(), 10 * answer.size());
   world.awaitCounter(viewer->slot, ViewerCounter::txPackets, sent.size());
-  CHECK_EQ(world.counter(viewer->slot, ViewerCounter::overruns), 0U);
+  CHECK_EQ(world.counter(viewer->slot, ViewerCounter::startPointSkips), 0U);
 }
 
 TEST("a slow viewer is overrun, goes on at the newest start point with whole frames, and the loss is counted") {
@@ -275,7 +275,7 @@ TEST("a slow viewer is overrun, goes on at the newest start point with whole fra
   }
   CHECK(jumps > 0);
   world.awaitCounter(slow->slot, ViewerCounter::txPackets, parted.frames.size());
-  CHECK_EQ(world.counter(slow->slot, ViewerCounter::overruns), jumps);
+  CHECK_EQ(world.counter(slow->slot, ViewerCounter::startPointSkips), jumps);
   CHECK_EQ(world.counter(slow->slot, ViewerCounter::droppedPackets), sent.size() - parted.frames.size());
 }
 

@@ -36,12 +36,14 @@ enum class ViewerCounter : std::size_t {
   txBytes = 1,
   txRtcpPackets = 2,
   droppedPackets = 3,
-  overruns = 4,
+  startPointSkips = 4,
   oversizedPackets = 5,
   rxRtcpPackets = 6,
   reportedLostPackets = 7,
   refusals = 8,
   lastRxMonoNs = 9,
+  skippedNonReferencePackets = 10,
+  behindSinceMonoNs = 11,
 };
 
 /** Meaning of the values in the slot of an interleaved connection. */

@@ -2,11 +2,13 @@
 
 namespace weir {
 
-void Cursor::advance(std::uint64_t position) {
+std::uint32_t Cursor::advance(std::uint64_t position) {
+  const std::uint32_t before = passed_;
   for (; position_ < position; ++position_) {
     const RingEntry& entry = ring_.entry(position_);
     if (entry.kind == PacketKind::rtp && follows(entry)) ++passed_;
   }
+  return passed_ - before;
 }
 
 std::uint32_t Cursor::jump() {

@@ -21,11 +21,13 @@ class Cursor {
     position_ = position;
     passed_ = passedAt(position);
   }
-  /** Moves forward over packets that are held. */
-  void advance(std::uint64_t position);
+  /** Moves forward over packets that are held. Returns how many media packets were passed. */
+  std::uint32_t advance(std::uint64_t position);
 
   [[nodiscard]] bool overrun() const { return position_ < ring_.tail(); }
-  /** After an overrun: to the newest start point. Returns how many media packets were left out. */
+  /** There is a newer start point than where the cursor stands. */
+  [[nodiscard]] bool canJump() const { return ring_.beginning() > position_ && ring_.beginning() < ring_.head(); }
+  /** To the newest start point; where there is none, to the head. Returns how many media packets were left out. */
   std::uint32_t jump();
 
  private:

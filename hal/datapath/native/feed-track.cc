@@ -37,6 +37,7 @@ FeedTrack::FeedTrack(Feed& feed, Loop& loop, std::uint32_t index, const TrackOpt
       options_(options),
       decidesStart_(decidesStart),
       sequence_(options.clockRateHz),
+      disposable_(options.codec),
       continuity_(options.clockRateHz),
       ownSsrc_(feed.randomU32()),
       reportTimer_(loop, [this] { sendReport(); }) {}
@@ -184,6 +185,7 @@ void FeedTrack::passOn(const RtpPacket& packet, ByteView bytes, bool newest) {
   entry.kind = PacketKind::rtp;
   entry.seq = place->seq;
   entry.rtpTime = place->rtpTime;
+  entry.disposable = disposable_.shows(packet);
   const std::uint64_t position = feed_.append(entry, bytes);
   if (continuity_.changes()) feed_.renumber(position, continuity_.ssrc());
   // A late packet belongs to an access unit that is over.

@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "continuity.h"
+#include "disposable.h"
 #include "interleaved-connection.h"
 #include "rtp-sequence.h"
 #include "udp-pair.h"
@@ -87,6 +88,7 @@ class FeedTrack final : UdpUpstream, FrameTaker {
   std::uint64_t unitPosition_ = 0;
   bool unitMarked_ = false;
 
+  Disposable disposable_;
   Continuity continuity_;
   /** The next packet passed on is the first of its source. */
   bool anew_ = false;

@@ -32,6 +32,7 @@ class Feed final : Loop::BatchEnd {
   [[nodiscard]] FeedTrack& track(std::uint32_t index) { return *tracks_[index]; }
   [[nodiscard]] const Ring& ring() const { return ring_; }
   [[nodiscard]] Workspace& work() { return work_; }
+  [[nodiscard]] std::int64_t nowNs() const { return loop_.nowNs(); }
   /** Everything before this has been sent to the live UDP viewers. */
   [[nodiscard]] std::uint64_t flushed() const { return flushed_; }
   [[nodiscard]] std::uint64_t bytesPerSecond() const { return rate_.bytesPerSecond(loop_.nowNs()); }

@@ -237,6 +237,7 @@ bool InterleavedConnection::sendBatch(FrameSource& source) {
   } while (got < 0 && errno == EINTR);
   if (got < 0) {
     if (errno != EAGAIN) fail(errno);
+    else source.taken(batch_, 0, true);
     return false;
   }
   const auto written = static_cast<std::size_t>(got);
@@ -264,7 +265,7 @@ bool InterleavedConnection::sendBatch(FrameSource& source) {
     }
   }
   const bool whole = end == written && frames == batch_.count();
-  source.taken(batch_, frames);
+  source.taken(batch_, frames, !whole);
   return whole;
 }
 

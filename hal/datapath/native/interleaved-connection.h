@@ -30,8 +30,11 @@ class FrameSource {
  public:
   /** Adds what is due, oldest first. */
   virtual void offer(FrameBatch& batch) = 0;
-  /** The first `count` frames of what was offered will reach the peer unless the connection ends. */
-  virtual void taken(const FrameBatch& batch, std::size_t count) = 0;
+  /**
+   * The first `count` frames of what was offered will reach the peer unless the connection ends. With `full` the socket
+   * takes no more now: the source is asked again when it does, and need not wake the connection before.
+   */
+  virtual void taken(const FrameBatch& batch, std::size_t count, bool full) = 0;
   /** The peer has acknowledged that much RTP. */
   virtual void acknowledged(std::uint64_t packets, std::uint64_t bytes) = 0;
   /** The connection is being destroyed with this source still attached. */

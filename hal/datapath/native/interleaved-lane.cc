@@ -6,6 +6,13 @@
 
 namespace weir {
 
+namespace {
+
+/** A viewer that has fallen so far behind where it has been gets no pictures that no other one needs. */
+constexpr std::int64_t kSkipLagNs = kNsPerSecond;
+
+}  // namespace
+
 InterleavedLane::InterleavedLane(Feed& feed, InterleavedConnection& connection, ViewerFeedback& feedback)
     : feed_(feed), connection_(&connection), feedback_(feedback), cursor_(feed.ring()) {
   connection.attach(*this);
@@ -36,8 +43,14 @@ Status InterleavedLane::add(std::uint32_t track, std::uint8_t rtpChannel, std::u
 void InterleavedLane::play() {
   if (playing_ || connection_ == nullptr || !connection_->carriesFrames()) return;
   playing_ = true;
+  leastLagNs_ = lagNs();
   for (Channels& channels : channels_) channels.reportDue = !feed_.track(channels.track).senderReport().empty();
   connection_->wake();
+}
+
+void InterleavedLane::pause() {
+  playing_ = false;
+  setBehind(false);
 }
 
 void InterleavedLane::bye() {
@@ -62,31 +75,66 @@ void InterleavedLane::offerReports(FrameBatch& batch) {
 
 void InterleavedLane::offer(FrameBatch& batch) {
   if (!playing_) return;
-  if (cursor_.overrun()) {
-    feedback_.counters().add(ViewerCounter::overruns, 1);
-    feedback_.counters().add(ViewerCounter::droppedPackets, cursor_.jump());
-  }
+  jumpIfFarBehind();
   offerReports(batch);
   const Ring& ring = feed_.ring();
   for (std::uint64_t position = cursor_.position(); position < ring.head() && !batch.full(); ++position) {
     const RingEntry& entry = ring.entry(position);
-    if (!cursor_.follows(entry)) continue;
+    if (!cursor_.follows(entry) || (skipping_ && entry.disposable)) continue;
     const Channels& channels = channelsOf(entry.track);
     const bool media = entry.kind == PacketKind::rtp;
     batch.add(media ? channels.rtp : channels.rtcp, {ring.data(entry), entry.length}, media, position + 1);
   }
   // Nothing of ours there: what was passed over needs no second look.
-  if (batch.count() == 0) cursor_.advance(ring.head());
+  if (batch.count() == 0) passTo(ring.head(), 0);
 }
 
-void InterleavedLane::taken(const FrameBatch& batch, std::size_t count) {
+void InterleavedLane::passTo(std::uint64_t position, std::size_t sent) {
+  const std::uint32_t passed = cursor_.advance(position);
+  if (passed > sent) feedback_.counters().add(ViewerCounter::skippedNonReferencePackets, passed - sent);
+  if (cursor_.position() == feed_.ring().head()) setBehind(false);
+}
+
+std::int64_t InterleavedLane::lagNs() {
+  const Ring& ring = feed_.ring();
+  std::uint64_t position = std::max(cursor_.position(), ring.tail());
+  return position < ring.head() ? feed_.nowNs() - ring.entry(position).arrivalNs : 0;
+}
+
+/** The ladder of a viewer that takes less than it is due: first what no other picture needs, then up to a start point. */
+void InterleavedLane::jumpIfFarBehind() {
+  const Ring& ring = feed_.ring();
+  const std::int64_t lag = lagNs();
+  leastLagNs_ = std::min(leastLagNs_, lag);
+  const std::int64_t allowed = leastLagNs_ + kSkipLagNs;
+  if (lag <= kSkipLagNs) setBehind(false);
+  if (cursor_.overrun() || (lag > std::max(allowed, ring.longestNs() / 2) && cursor_.canJump())) {
+    feedback_.counters().add(ViewerCounter::startPointSkips, 1);
+    feedback_.counters().add(ViewerCounter::droppedPackets, cursor_.jump());
+  }
+  skipping_ = lagNs() > allowed ||
+              (cursor_.position() < ring.head() && ring.bytesFrom(ring.entry(cursor_.position())) > ring.bytes() / 2);
+}
+
+void InterleavedLane::setBehind(bool behind) {
+  ViewerSlot& counters = feedback_.counters();
+  const bool was = counters.get(ViewerCounter::behindSinceMonoNs) != 0;
+  if (was != behind) counters.set(ViewerCounter::behindSinceMonoNs, behind ? static_cast<std::uint64_t>(feed_.nowNs()) : 0);
+}
+
+void InterleavedLane::taken(const FrameBatch& batch, std::size_t count, bool full) {
+  std::size_t media = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    if (batch.frame(i).media) continue;
+    if (batch.frame(i).media) {
+      ++media;
+      continue;
+    }
     feedback_.counters().add(ViewerCounter::txRtcpPackets, 1);
     const auto due = std::find_if(channels_.begin(), channels_.end(), [](const Channels& c) { return c.reportDue; });
     if (due != channels_.end()) due->reportDue = false;
   }
-  if (count > 0) cursor_.advance(batch.frame(count - 1).after);
+  if (count > 0) passTo(batch.frame(count - 1).after, media);
+  if (full) setBehind(true);
 }
 
 void InterleavedLane::acknowledged(std::uint64_t packets, std::uint64_t bytes) {

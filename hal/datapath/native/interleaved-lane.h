@@ -21,7 +21,7 @@ class InterleavedLane final : FrameSource, FrameTaker {
   [[nodiscard]] bool uses(const InterleavedConnection& connection) const { return connection_ == &connection; }
 
   void play();
-  void pause() { playing_ = false; }
+  void pause();
   void bye();
   /** There is something new in the ring. */
   void wake();
@@ -38,13 +38,19 @@ class InterleavedLane final : FrameSource, FrameTaker {
   };
 
   void offer(FrameBatch& batch) override;
-  void taken(const FrameBatch& batch, std::size_t count) override;
+  void taken(const FrameBatch& batch, std::size_t count, bool full) override;
   void acknowledged(std::uint64_t packets, std::uint64_t bytes) override;
   void onConnectionFreed() override { connection_ = nullptr; }
   void onFrame(std::uint8_t channel, ByteView bytes) override;
   void onConnectionGone(InterleavedConnection&) override { playing_ = false; }
 
   void offerReports(FrameBatch& batch);
+  void jumpIfFarBehind();
+  /** Moves the cursor; what lies between and was not `sent` has been skipped. */
+  void passTo(std::uint64_t position, std::size_t sent);
+  /** How long ago the next packet came in. */
+  [[nodiscard]] std::int64_t lagNs();
+  void setBehind(bool behind);
   [[nodiscard]] const Channels& channelsOf(std::uint32_t track) const;
 
   Feed& feed_;
@@ -53,6 +59,10 @@ class InterleavedLane final : FrameSource, FrameTaker {
   std::vector<Channels> channels_;
   Cursor cursor_;
   bool playing_ = false;
+  /** It began so far behind the head and has not been nearer since. */
+  std::int64_t leastLagNs_ = 0;
+  /** Pictures that no other one needs are left out. */
+  bool skipping_ = false;
 };
 
 }  // namespace weir

@@ -23,6 +23,8 @@ struct RingEntry {
   PacketKind kind;
   /** A decoder can start at this packet. */
   bool start;
+  /** Of a picture that no other one is decoded from. */
+  bool disposable;
 };
 
 /**
@@ -36,6 +38,8 @@ class Ring {
   /** False when the memory could not be mapped. */
   [[nodiscard]] bool open() const { return memory_ != nullptr; }
 
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] std::int64_t longestNs() const { return longestNs_; }
   [[nodiscard]] std::uint64_t tail() const { return tail_; }
   [[nodiscard]] std::uint64_t head() const { return head_; }
   [[nodiscard]] const RingEntry& entry(std::uint64_t position) const { return entries_[position & mask_]; }
@@ -49,6 +53,8 @@ class Ring {
   void markStart(std::uint64_t position);
   /** Where a viewer that comes now begins: the newest start point, or the next packet to come when none is held. */
   [[nodiscard]] std::uint64_t beginning() const { return started_ && start_ >= tail_ ? start_ : head_; }
+  /** Bytes from this packet on to the head. */
+  [[nodiscard]] std::uint64_t bytesFrom(const RingEntry& entry) const { return written_ - entry.at; }
   /** How many RTP packets of the track came before this position (wraps). */
   [[nodiscard]] std::uint32_t ordinalAt(std::uint32_t track, std::uint64_t position) const;
 

@@ -149,7 +149,7 @@ void UdpLane::settle() {
 
 void UdpLane::skipOverrun() {
   if (!cursor_.overrun()) return;
-  feedback_.counters().add(ViewerCounter::overruns, 1);
+  feedback_.counters().add(ViewerCounter::startPointSkips, 1);
   feedback_.counters().add(ViewerCounter::droppedPackets, cursor_.jump());
 }
 
