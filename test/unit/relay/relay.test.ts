@@ -88,10 +88,10 @@ describe('Relay', () => {
     assert.equal((await watching.watch('tcp')).at(-1)?.status, 200);
     const order: string[] = [];
     const { interception } = hal;
-    const close = interception.close.bind(interception);
-    interception.close = () => {
+    const stop = interception.stop.bind(interception);
+    interception.stop = () => {
       order.push('interception');
-      return close();
+      return stop();
     };
     running.monitor.viewerEnded.on(() => order.push('viewer'));
     origin.scripts.set('TEARDOWN', () => {
@@ -99,7 +99,7 @@ describe('Relay', () => {
       return undefined;
     });
     await running.close();
-    interception.close = close;
+    interception.stop = stop;
     assert.deepEqual(order, ['interception', 'viewer', 'TEARDOWN']);
     assert.equal(await watching.next(), undefined);
   });
@@ -125,12 +125,12 @@ describe('Relay', () => {
   it('tells why it could not start, also when that cannot be undone', async () => {
     hal.datapath.failNext('ping', failure);
     const { interception } = hal;
-    const close = interception.close.bind(interception);
-    interception.close = async () => {
+    const stop = interception.stop.bind(interception);
+    interception.stop = async () => {
       throw new Error('cannot be closed');
     };
     await assert.rejects(start(), (error) => error === failure);
-    interception.close = close;
+    interception.stop = stop;
   });
 
   it('intercepts no longer than the engine answers, and again when it does', async () => {
