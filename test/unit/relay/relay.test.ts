@@ -81,26 +81,27 @@ describe('Relay', () => {
     assert.throws(() => dial(), /ECONNREFUSED/);
   });
 
-  it('stops intercepting first, then ends its viewers, their origins, and their connections last', async () => {
+  it('stops intercepting first, then ends its viewers, their origins, their connections, and the rules last', async () => {
     const origin = serveRtsp();
     const running = await start();
     const watching = viewer();
     assert.equal((await watching.watch('tcp')).at(-1)?.status, 200);
     const order: string[] = [];
     const { interception } = hal;
-    const stop = interception.stop.bind(interception);
-    interception.stop = () => {
-      order.push('interception');
-      return stop();
-    };
+    for (const step of ['stop', 'close'] as const) {
+      const run = interception[step].bind(interception);
+      interception[step] = () => {
+        if (!order.includes(step)) order.push(step);
+        return run();
+      };
+    }
     running.monitor.viewerEnded.on(() => order.push('viewer'));
     origin.scripts.set('TEARDOWN', () => {
       order.push(watching.ended ? 'TEARDOWN after the connection' : 'TEARDOWN');
       return undefined;
     });
     await running.close();
-    interception.stop = stop;
-    assert.deepEqual(order, ['interception', 'viewer', 'TEARDOWN']);
+    assert.deepEqual(order, ['stop', 'viewer', 'TEARDOWN', 'close']);
     assert.equal(await watching.next(), undefined);
   });
 
@@ -125,12 +126,12 @@ describe('Relay', () => {
   it('tells why it could not start, also when that cannot be undone', async () => {
     hal.datapath.failNext('ping', failure);
     const { interception } = hal;
-    const stop = interception.stop.bind(interception);
-    interception.stop = async () => {
+    const close = interception.close.bind(interception);
+    interception.close = async () => {
       throw new Error('cannot be closed');
     };
     await assert.rejects(start(), (error) => error === failure);
-    interception.stop = stop;
+    interception.close = close;
   });
 
   it('intercepts no longer than the engine answers, and again when it does', async () => {
