@@ -60,7 +60,7 @@ type Answer = { status: number; headers?: [string, string][]; body?: string } | 
 /** A scripted origin: well-behaved, unless a test says otherwise for a method. */
 export class SimRtspOrigin {
   readonly requests: RtspRequest[] = [];
-  readonly scripts = new Map<string, (request: RtspRequest) => Answer | undefined>();
+  readonly scripts = new Map<string, (request: RtspRequest, stream: Duplex) => Answer | undefined>();
   sdp = sdp;
   /** The first packets of its media, sent with the answer to PLAY. */
   playing = (): void => {};
@@ -96,7 +96,7 @@ export class SimRtspOrigin {
 
   #take(stream: Duplex, request: RtspRequest): void {
     this.requests.push(request);
-    const answer = this.scripts.get(request.method)?.(request) ?? this.#answer(request);
+    const answer = this.scripts.get(request.method)?.(request, stream) ?? this.#answer(request);
     if (answer === 'silence') return;
     if (answer === 'hang up') return void stream.destroy();
     const number = String(cseq(request.headers) ?? 0);
