@@ -10,6 +10,8 @@ export interface ScriptedOriginOptions {
   readonly digestUsers: Readonly<Record<string, string>>;
   /** Answers a method with this status, or never. */
   readonly refusals: Readonly<Record<string, number | 'silent'>>;
+  /** `Location` of its refusals; '' for none. */
+  readonly location: string;
   /** Names its ports in the answer to SETUP. */
   readonly serverPorts: boolean;
   /** `a=range` of its SDP: `npt=now-` is live, one with an end is not. */
@@ -32,6 +34,7 @@ export const scriptedOriginDefaults: Omit<ScriptedOriginOptions, 'port'> = {
   transports: ['udp', 'tcp'],
   digestUsers: {},
   refusals: {},
+  location: '',
   serverPorts: true,
   range: 'npt=now-',
   packetsBeforePlayAnswer: 0,

@@ -121,7 +121,7 @@ class Connection {
     }
     if (refusal !== undefined) {
       tell({ ...told, status: refusal });
-      return this.#send(request, refusal, []);
+      return this.#send(request, refusal, options.location ? [`Location: ${options.location}`] : []);
     }
     const { status, headers, body, after } = await this.#perform(method, uri, request);
     tell({ ...told, status });

@@ -33,9 +33,9 @@ export interface ViewerCounts {
   readonly ssrcs: readonly number[];
   /** Where media came from: address and port. */
   readonly mediaFrom: readonly string[];
-  /** From sending PLAY to the first packet; -1 before. */
+  /** From sending PLAY to the first packet after it; -1 before. */
   readonly joinMs: number;
-  /** The first packet: its sequence number, RTP time, and whether a decoder can start there (RFC 6184 s.5.4). */
+  /** The first packet after the last PLAY: its sequence number, RTP time, and whether a decoder can start there (RFC 6184 s.5.4). */
   readonly first: { readonly seq: number; readonly rtpTime: number; readonly key: boolean } | undefined;
 }
 
@@ -48,6 +48,7 @@ export type ScriptedViewersEvent =
       readonly status: number;
       readonly headers: Readonly<Record<string, string>>;
     }
+  /** The first packet after a PLAY. */
   | { readonly event: 'media'; readonly viewer: number }
   | { readonly event: 'bye'; readonly viewer: number }
   /** The answers are over: it plays, or was refused with this status. */

@@ -20,7 +20,6 @@ const tell = (event: ScriptedViewersEvent): void => void process.stdout.write(`$
 
 /** Counts the media of one viewer. */
 class Receiver {
-  playSentMs = 0;
   readonly #viewer: number;
   readonly #seqs = new Map<number, { first: number; last: number; packets: number }>();
   readonly #from = new Set<string>();
@@ -28,6 +27,7 @@ class Receiver {
   #rtpBytes = 0;
   #rtcpPackets = 0;
   #byes = 0;
+  #playSentMs = 0;
   #joinMs = -1;
   #first: ViewerCounts['first'];
 
@@ -35,9 +35,15 @@ class Receiver {
     this.#viewer = viewer;
   }
 
+  /** PLAY goes out: the next packet is the first one again. */
+  playSent(): void {
+    this.#playSentMs = performance.now();
+    this.#first = undefined;
+  }
+
   rtp(packet: Buffer, from: string): void {
-    if (this.#rtpPackets === 0) {
-      this.#joinMs = performance.now() - this.playSentMs;
+    if (!this.#first) {
+      this.#joinMs = performance.now() - this.#playSentMs;
       const key = (packet.readUInt8(12) & 0x1f) === 5;
       this.#first = { seq: packet.readUInt16BE(2), rtpTime: packet.readUInt32BE(4), key };
       tell({ event: 'media', viewer: this.#viewer });
@@ -146,7 +152,6 @@ class Viewer {
       this.#session = answer.headers.get('session')?.split(';')[0] ?? '';
       this.#punch(track, answer.headers.get('transport') ?? '');
     }
-    this.receiver.playSentMs = performance.now();
     return statusOf(await this.request('PLAY', this.#base, ['Range: npt=0.000-']));
   }
 
@@ -157,6 +162,7 @@ class Viewer {
     headers: readonly string[] = [],
   ): Promise<RtspMessage | undefined> {
     this.#cseq += 1;
+    if (method === 'PLAY') this.receiver.playSent();
     const lines = [`${method} ${uri} RTSP/1.0`, `CSeq: ${this.#cseq}`, ...headers];
     if (this.#session) lines.push(`Session: ${this.#session}`);
     if (this.#challenge && options.credentials) {
