@@ -129,6 +129,32 @@ TEST("a viewer gets the latest sender report before the first media, and later o
   world.awaitCounter(viewer->slot, ViewerCounter::txRtcpPackets, 2);
 }
 
+TEST("sender reports in the ring that are older than the one sent first are not sent again") {
+  World world;
+  FeedRig rig(world);
+  rig.send(0, rig.video(true));
+  Bytes report = senderReport(0x1234);
+  for (std::uint8_t i = 0; i < 3; ++i) {
+    report[10] = i;
+    rig.sendRtcp(0, report);
+    rig.send(0, rig.video(false));
+  }
+  const auto viewer = rig.addUdp();
+  const auto tcp = rig.addTcp();
+  rig.play(viewer->id);
+  rig.play(tcp->id);
+  CHECK(viewer->rtcp.receive() == report);
+  CHECK(tcp->peer.receive(report.size() + 4) == frame(1, report));
+  for (int i = 0; i < 4; ++i) {
+    const Bytes packet = viewer->rtp.receive();
+    CHECK(tcp->peer.receive(packet.size() + 4) == frame(0, packet));
+  }
+  report[10] = 9;
+  rig.sendRtcp(0, report);
+  CHECK(viewer->rtcp.receive() == report);
+  CHECK(tcp->peer.receive(report.size() + 4) == frame(1, report));
+}
+
 TEST("a viewer behind the head gets its first frame at once and the rest at a pace, in order, without a gap") {
   World world;
   FeedRig rig(world);

@@ -275,7 +275,7 @@ void FeedTrack::passReportOn() {
   RingEntry entry{};
   entry.track = static_cast<std::uint8_t>(index_);
   entry.kind = PacketKind::rtcp;
-  feed_.append(entry, senderReport_);
+  senderReportPosition_ = feed_.append(entry, senderReport_);
 }
 
 void FeedTrack::sendReport() {

@@ -46,6 +46,8 @@ class FeedTrack final : UdpUpstream, FrameTaker {
 
   /** The latest compound packet with a sender report, as viewers get it; empty before the first. */
   [[nodiscard]] ByteView senderReport() const { return reportWaits_ ? ByteView{} : ByteView{senderReport_}; }
+  /** Where the ring holds that report; who got it first needs none from before. */
+  [[nodiscard]] std::uint64_t senderReportPosition() const { return senderReportPosition_; }
   /** Of the media, as viewers know it; nothing before the first packet. */
   [[nodiscard]] std::optional<std::uint32_t> ssrc() const {
     return continuity_.begun() ? std::optional(continuity_.ssrc()) : std::nullopt;
@@ -101,6 +103,7 @@ class FeedTrack final : UdpUpstream, FrameTaker {
   std::optional<ReportTime> reportBefore_;
 
   Bytes senderReport_;
+  std::uint64_t senderReportPosition_ = 0;
   /** By the clocks of the source as it is: its newest report. */
   std::optional<ReportTime> sourceReport_;
   std::int64_t sourceReportNs_ = 0;

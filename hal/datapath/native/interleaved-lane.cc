@@ -35,7 +35,7 @@ Status InterleavedLane::add(std::uint32_t track, std::uint8_t rtpChannel, std::u
   if (!connection_->claim(rtpChannel, *this) || !connection_->claim(rtcpChannel, *this)) {
     return {Code::wrongState, 0, "channel is in use"};
   }
-  channels_.push_back({track, rtpChannel, rtcpChannel, false});
+  channels_.push_back({track, rtpChannel, rtcpChannel, false, 0});
   cursor_.follow(track);
   return {};
 }
@@ -67,9 +67,11 @@ void InterleavedLane::wake() {
 }
 
 void InterleavedLane::offerReports(FrameBatch& batch) {
-  for (const Channels& channels : channels_) {
+  for (Channels& channels : channels_) {
     if (!channels.reportDue) continue;
-    batch.add(channels.rtcp, feed_.track(channels.track).senderReport(), false, cursor_.position());
+    const FeedTrack& track = feed_.track(channels.track);
+    channels.reportsFrom = track.senderReportPosition() + 1;
+    batch.add(channels.rtcp, track.senderReport(), false, cursor_.position());
   }
 }
 
@@ -83,6 +85,7 @@ void InterleavedLane::offer(FrameBatch& batch) {
     if (!cursor_.follows(entry) || (skipping_ && entry.disposable)) continue;
     const Channels& channels = channelsOf(entry.track);
     const bool media = entry.kind == PacketKind::rtp;
+    if (!media && position < channels.reportsFrom) continue;
     batch.add(media ? channels.rtp : channels.rtcp, {ring.data(entry), entry.length}, media, position + 1);
   }
   // Nothing of ours there: what was passed over needs no second look.

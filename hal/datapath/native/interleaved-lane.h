@@ -35,6 +35,8 @@ class InterleavedLane final : FrameSource, FrameTaker {
     std::uint8_t rtcp;
     /** The sender report before the first media is still to be sent. */
     bool reportDue;
+    /** Reports before it are older than the one that was sent first. */
+    std::uint64_t reportsFrom;
   };
 
   void offer(FrameBatch& batch) override;

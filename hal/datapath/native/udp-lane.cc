@@ -46,6 +46,7 @@ void UdpLane::play() {
   for (const auto& leg : legs_) {
     const ByteView report = feed_.track(leg->track).senderReport();
     if (report.empty()) continue;
+    leg->reportsFrom = feed_.track(leg->track).senderReportPosition() + 1;
     Run& run = feed_.work().run;
     run.clear();
     run.add(report.data(), static_cast<std::uint16_t>(report.size()));
@@ -122,7 +123,8 @@ std::uint64_t UdpLane::firstFrameEnd() const {
 void UdpLane::sendTo(std::uint64_t end) {
   for (const auto& leg : legs_) {
     for (const PacketKind kind : {PacketKind::rtcp, PacketKind::rtp}) {
-      cutRuns(feed_.ring(), cursor_.position(), end, leg->track, kind, feed_.work().run,
+      const std::uint64_t from = std::max(cursor_.position(), kind == PacketKind::rtcp ? leg->reportsFrom : 0);
+      cutRuns(feed_.ring(), from, end, leg->track, kind, feed_.work().run,
               [&](Run& run) { sendAlone(*leg, run, kind); });
     }
   }

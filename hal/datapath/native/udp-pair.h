@@ -43,8 +43,8 @@ struct UdpLeg {
   std::uint32_t track = 0;
   LegPort rtp;
   LegPort rtcp;
-  /** Cumulative loss of this track as the viewer last reported it. */
-  std::int32_t reportedLost = 0;
+  /** Sender reports in the ring before it are older than the one that was sent first. */
+  std::uint64_t reportsFrom = 0;
 };
 
 /** Who receives the origin's packets by a pair. */
