@@ -16,7 +16,7 @@ const usage = `usage: npm run bench [-- NAME...] [OPTION...]
   latency   what Weir adds between source and viewer, also while JavaScript is busy
   join      from PLAY to the first packet, for a viewer of a feed that runs
 
-  --viewers N[,N]    fanout: 1,10,100,1000; latency: 20
+  --viewers N[,N]    fanout: 1,10,100,1000; latency: 10
   --offload on|off   fanout: both
   --seconds N        of one measurement; 2
   --rounds N         3
@@ -44,7 +44,7 @@ interface Options {
 
 const benchmarks: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
   fanout: ({ viewers = [1, 10, 100, 1000], ...options }) => benchFanout({ viewers, ...options }),
-  latency: ({ viewers: [viewers = 20] = [], ...options }) => benchLatency({ viewers, ...options }),
+  latency: ({ viewers: [viewers = 10] = [], ...options }) => benchLatency({ viewers, ...options }),
   join: (options) => benchJoin(options),
 };
 
