@@ -293,8 +293,15 @@ export class Relay implements Closeable {
   }
 
   #monitorLimits() {
-    const { maxFeeds, maxFeedsPerAddress, maxViewers, lingerSeconds, openTimeoutSeconds, rtsp } =
-      this.#config.relay;
+    const {
+      maxFeeds,
+      maxFeedsPerAddress,
+      maxViewers,
+      lingerSeconds,
+      openTimeoutSeconds,
+      slowViewerSeconds,
+      rtsp,
+    } = this.#config.relay;
     return {
       maxFeeds,
       maxFeedsPerAddress,
@@ -302,6 +309,7 @@ export class Relay implements Closeable {
       lingerMs: lingerSeconds * 1000,
       patienceMs: openTimeoutSeconds * 1000,
       sessionTimeoutMs: rtsp.sessionTimeoutSeconds * 1000,
+      slowViewerMs: slowViewerSeconds * 1000,
     };
   }
 

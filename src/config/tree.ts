@@ -138,6 +138,14 @@ export const configTree = {
           default: 30,
           help: 'how long viewers wait for a source that has failed before they are ended; 0: not at all',
         },
+        slowViewerSeconds: {
+          type: 'integer',
+          unit: 'seconds',
+          min: 1,
+          max: 3600,
+          default: 60,
+          help: 'a viewer that takes less than the feed gives for so long is ended',
+        },
         ringSeconds: {
           type: 'integer',
           unit: 'seconds',

@@ -36,6 +36,8 @@ export interface MonitorLimits {
   readonly lingerMs: number;
   readonly patienceMs: number;
   readonly sessionTimeoutMs: number;
+  /** A viewer that stays behind the feed for so long is ended. */
+  readonly slowViewerMs: number;
 }
 
 /**
@@ -429,10 +431,13 @@ export class SessionMonitor implements Monitor, Closeable {
 
   #sweep(): void {
     const now = this.#clock.monoNs();
-    const { sessionTimeoutMs, patienceMs } = this.#limits();
+    const { sessionTimeoutMs, patienceMs, slowViewerMs } = this.#limits();
     const oldest = now - BigInt(sessionTimeoutMs) * 1_000_000n;
     for (const viewer of this.#viewers.values()) {
+      const { behindSinceMonoNs } = viewer.counters();
+      const behindNs = behindSinceMonoNs === 0n ? 0n : now - behindSinceMonoNs;
       if (viewer.lastAliveMonoNs() < oldest) void viewer.end(TerminateCause.idleTimeout);
+      else if (behindNs > BigInt(slowViewerMs) * 1_000_000n) void viewer.end(TerminateCause.portError);
     }
     // Who waits to take the upstream over needs its connection for that.
     this.#ownSessions.sweep(now - BigInt(patienceMs) * 1_000_000n, (caller, key) =>
@@ -440,7 +445,6 @@ export class SessionMonitor implements Monitor, Closeable {
     );
     const lingerNs = BigInt(this.#limits().lingerMs) * 1_000_000n;
     for (const entry of this.#entries.values()) {
-      if (isSilent(entry, oldest)) this.#feedEnded(entry, 'nothing comes from the origin any more');
       const since = entry.desertedSince(now);
       if (entry.feed !== undefined && since !== undefined && now - since >= lingerNs)
         void this.#closeEntry(entry);
@@ -449,16 +453,6 @@ export class SessionMonitor implements Monitor, Closeable {
 }
 
 const tooManyFeeds = refused({ why: 'not-admitted', text: 'too many feeds' });
-
-/**
- * Nothing has come since `oldest` from an origin that cannot be asked whether it is there: Weir has no signature for a
- * keep-alive. A source for one viewer alone may be silent because that viewer paused it.
- */
-function isSilent({ feed, owner, closing }: FeedEntry, oldest: bigint): boolean {
-  if (!feed?.playing || feed.signsItself || owner !== undefined || closing) return false;
-  const { lastRxMonoNs } = feed.counters();
-  return lastRxMonoNs > 0n && lastRxMonoNs < oldest;
-}
 
 /** An answer that concerns the viewer who asked, and nobody else. */
 const isPersonal = (refusal: Refusal): boolean =>

@@ -290,6 +290,7 @@ export class SimRelay {
         lingerMs: 0,
         patienceMs: 10_000,
         sessionTimeoutMs: this.limits.sessionTimeoutSeconds * 1000,
+        slowViewerMs: 60_000,
       }),
     });
     const front = new RtspFront({

@@ -201,6 +201,7 @@ export class ScriptedPath {
   });
   readonly calls: string[] = [];
   lastRxMonoNs = 0n;
+  behindSinceMonoNs = 0n;
   broken = false;
 
   async play(): Promise<void> {
@@ -215,7 +216,8 @@ export class ScriptedPath {
     return this.starts;
   }
   counters(): ViewerCounters {
-    return { ...zero, lastRxMonoNs: this.lastRxMonoNs };
+    const { lastRxMonoNs, behindSinceMonoNs } = this;
+    return { ...zero, lastRxMonoNs, behindSinceMonoNs };
   }
   async close(options: { bye?: boolean } = {}): Promise<void> {
     this.#mayBreak();
@@ -252,6 +254,7 @@ export class Stage {
     lingerMs: 0,
     patienceMs: 10_000,
     sessionTimeoutMs: 60_000,
+    slowViewerMs: 20_000,
   };
   times = { silenceMs: 5000, patienceMs: 30_000 };
   /** When the last packet of the source came; 0n: none yet. */

@@ -264,6 +264,21 @@ describe('SessionMonitor: ends', () => {
     assert.equal(stage.monitor.viewers().length, 1);
   });
 
+  it('ends a viewer that stays behind the feed for too long, and no other', async () => {
+    const stage = new Stage();
+    assert.ok((await stage.watch(caller(1))).ok);
+    assert.ok((await stage.watch(caller(2))).ok);
+    const [slow, recovers] = stage.paths;
+    assert.ok(slow && recovers);
+    for (const path of [slow, recovers]) path.behindSinceMonoNs = stage.clock.monoNs();
+    await stage.clock.pass(15_000);
+    recovers.behindSinceMonoNs = 0n;
+    await stage.clock.pass(7000);
+    assert.deepEqual(slow.calls, ['play', 'close with BYE']);
+    assert.deepEqual(recovers.calls, ['play']);
+    assert.equal(stage.monitor.endedViewers()[0]?.outcome?.cause, 'port-error');
+  });
+
   it('ends a viewer whose port refuses the media', async () => {
     const stage = new Stage();
     assert.ok((await stage.watch(caller(1))).ok);
