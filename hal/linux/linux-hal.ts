@@ -7,6 +7,7 @@ import { LinuxInterception } from './interception.ts';
 import { Nft } from './nft.ts';
 import { LinuxNics } from './nics.ts';
 import { Rtnetlink } from './rtnetlink.ts';
+import { WEIR_TABLE } from './ruleset.ts';
 
 /**
  * The machine as it is, in the network namespace of the process. One at a time in a process: each holds two netlink
@@ -18,6 +19,8 @@ export async function openLinuxHal({ log, realtime }: HalOptions): Promise<Hal> 
   try {
     const network = owned.use(await Rtnetlink.open({ log, clock }));
     const nft = new Nft();
+    // Asked before anything is changed: without nft, or without the rights, nothing shall be half-installed.
+    await nft.describeTable('inet', WEIR_TABLE);
     const nics = owned.use(await LinuxNics.open(network, log));
     const interception = owned.use(new LinuxInterception({ nft, network, clock, log }));
     const datapath = owned.use(openDatapath({ realtime, log }));

@@ -62,7 +62,7 @@ export class Nft {
       child.on('error', (cause) => reject(startFailure(this.#program, cause)));
       child.on('close', (status, signal) => {
         if (status === 0) resolve(Buffer.concat(output).toString());
-        else reject(failure(signal ? `ended by ${signal}` : Buffer.concat(words).toString().trim()));
+        else reject(failure(signal ? `ended by ${signal}` : oneLine(Buffer.concat(words).toString())));
       });
     });
   }
@@ -92,6 +92,9 @@ function failure(words: string): WeirError {
       'the kernel needs nf_tables with nft_tproxy, nft_socket, nft_fib and nft_masq: modprobe -a nft_tproxy nft_socket nft_fib_inet nft_masq',
   });
 }
+
+/** An error is one line for a person; nft may use several. */
+const oneLine = (words: string): string => words.trim().replace(/\s*\n\s*/g, '; ');
 
 /** The table, set or chain that was named does not exist. */
 export const isNoSuchObject = (error: unknown): boolean =>
