@@ -22,6 +22,11 @@ export const errorCodes = [
   'RTSP_BAD_MESSAGE',
   'RTSP_BAD_SDP',
   'SOCKET_FAILED',
+  'STORAGE_BAD_ARGUMENT',
+  'STORAGE_FAILED',
+  'STORAGE_FULL',
+  'STORAGE_KEY',
+  'STORAGE_LOCKED',
   'TIMED_OUT',
   'USAGE',
 ] as const;
