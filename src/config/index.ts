@@ -4,3 +4,4 @@ export { renderReference } from './reference.ts';
 export type { BranchSchema, LeafSchema, ListSchema, Parsed, Schema } from './schema.ts';
 export { applyStages, type Stage } from './stage.ts';
 export { type Config, configTree } from './tree.ts';
+export { urlMatches, urlPattern } from './url-pattern.ts';

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { WeirError } from '#base';
+import { checkBilling } from './billing-check.ts';
 import type { BranchSchema, LeafSchema, ListSchema, Schema } from './schema.ts';
 import { type Config, configTree } from './tree.ts';
 
@@ -137,6 +138,7 @@ function crossCheck(config: Config, faults: ConfigFault[]): void {
       faults.push({ path, text: 'username and password go together' });
     }
   }
+  checkBilling(config.billing, faults);
 }
 
 const join = (path: string, name: string): string => (path ? `${path}.${name}` : name);

@@ -1,11 +1,6 @@
+import { billingTree } from './billing-tree.ts';
+import { mac, prefix } from './forms.ts';
 import type { BranchSchema, Parsed } from './schema.ts';
-
-const mac = { form: 'MAC address like 02:00:5e:10:00:01', pattern: /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i };
-const prefix = {
-  form: 'IP address with prefix length like 192.0.2.1/24 or 2001:db8::1/64',
-  pattern:
-    /^(\d{1,3}(\.\d{1,3}){3}\/([0-9]|[12]\d|3[0-2])|[0-9a-f:]*:[0-9a-f:.]*\/(\d|[1-9]\d|1[01]\d|12[0-8]))$/i,
-};
 
 const nic = (role: string) =>
   ({
@@ -289,6 +284,7 @@ export const configTree = {
         },
       },
     },
+    billing: billingTree,
   },
 } as const satisfies BranchSchema;
 

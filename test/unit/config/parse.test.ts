@@ -46,6 +46,39 @@ describe('configuration', () => {
   });
 
   const bad: readonly [path: string, value: unknown, words: RegExp][] = [
+    ['billing.checkpointSeconds', 61, /must be a whole number from 1 to 60 \(seconds\)/],
+    ['billing.currency', 'eur', /billing\.currency: "eur" must be: currency code/],
+    ['billing.tariffs', [{}], /billing\.tariffs\[0\]\.name: every tariff needs a name/],
+    [
+      'billing.tariffs',
+      [{ name: 'a' }, { name: 'a' }],
+      /tariffs\[1\]\.name: "a" is the name of a tariff above/,
+    ],
+    ['billing.tariffs', [{ name: 'a', pricePerMinute: 0.1 }], /pricePerMinute: 0\.1 must be: decimal/],
+    ['billing.tariffs', [{ name: 'a', pricePerMinute: '-1' }], /pricePerMinute: "-1" must be: decimal/],
+    ['billing.tariffs', [{ name: 'a', pricePerMinute: '1e3' }], /pricePerMinute: "1e3" must be: decimal/],
+    [
+      'billing.tariffs',
+      [{ name: 'a', pricePerPacket: '1' }],
+      /pricePerPacket: is not charged where the unit is bytes/,
+    ],
+    [
+      'billing.tariffs',
+      [{ name: 'a', unit: 'packets', pricePerMegabyte: '0.1' }],
+      /pricePerMegabyte: is not charged where the unit is packets/,
+    ],
+    ['billing.tariffs', [{ name: 'a', urls: ['tv/*'] }], /urls\[0\]: "tv\/\*" must be: URL/],
+    ['billing.subscribers', [{ prefix: '10.0.0.0/8' }], /subscribers\[0\]\.id: which subscriber/],
+    ['billing.subscribers', [{ id: 'a' }], /subscribers\[0\]: needs either prefix or mac/],
+    ['billing.subscribers', [{ id: 'a', prefix: '10.0.0.300/8' }], /"10\.0\.0\.300\/8" is no IP address/],
+    [
+      'billing.subscribers',
+      [
+        { id: 'a', mac: '02:00:5e:10:00:01' },
+        { id: 'b', mac: '02:00:5E:10:00:01' },
+      ],
+      /subscribers\[1\]: "02:00:5e:10:00:01" belongs to a subscriber above/,
+    ],
     ['relay.rtsp.ports', [0], /relay\.rtsp\.ports\[0\]: 0 must be a whole number from 1 to 65535/],
     ['relay.rtsp.ports', [], /relay\.rtsp\.ports: needs at least one port/],
     ['relay.rtsp.ports', [554, 554], /names a port twice/],

@@ -1,0 +1,5 @@
+export { type Charge, chargeFor, type Usage } from './charge.ts';
+export { RecordIds } from './record-id.ts';
+export { Subscribers } from './subscribers.ts';
+export { type Tariff, tariffFor } from './tariff.ts';
+export { type Terms, TermsBook } from './terms.ts';
