@@ -48,8 +48,13 @@ export function mustBeWhole(tracks: readonly TrackReport[], what: string): void 
 }
 
 /** `bytes` of the feed came to one place in so many seconds. */
-export function mustBeOnTime(bytes: number, seconds: number, what: string): void {
+export function mustBeOnTime(
+  bytes: number,
+  seconds: number,
+  what: string,
+  rate: number = feed.bitsPerSecond,
+): void {
   const bitsPerSecond = Math.round((bytes * 8) / seconds);
-  if (Math.abs(bitsPerSecond / feed.bitsPerSecond - 1) < rateTolerance) return;
+  if (Math.abs(bitsPerSecond / rate - 1) < rateTolerance) return;
   throw heldUp(`${what}: the source is not at its rate`, { bitsPerSecond });
 }

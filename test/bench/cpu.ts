@@ -1,13 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 
-/** CPU time so far of a process and of one of its threads, by the scheduler's own account (schedstat: the first field). */
+/** CPU time so far of a process, and of those of its threads whose names begin alike, by the scheduler's own account (schedstat: the first field). */
 export interface CpuTimes {
   readonly processNs: number;
-  readonly threadNs: number;
+  readonly threadsNs: number;
 }
 
-export async function cpuTimes(pid: number, threadName: string): Promise<CpuTimes> {
-  let [processNs, threadNs] = [0, 0];
+export async function cpuTimes(pid: number, threadName = ''): Promise<CpuTimes> {
+  let [processNs, threadsNs] = [0, 0];
   for (const thread of await threads(pid)) {
     const [name, schedstat] = await Promise.all([
       readFile(`${thread}/comm`, 'utf8'),
@@ -15,9 +15,9 @@ export async function cpuTimes(pid: number, threadName: string): Promise<CpuTime
     ]);
     const ns = Number(schedstat.split(' ', 1)[0]);
     processNs += ns;
-    if (name.trim() === threadName) threadNs += ns;
+    if (name.startsWith(threadName)) threadsNs += ns;
   }
-  return { processNs, threadNs };
+  return { processNs, threadsNs };
 }
 
 /** The SCHED_FIFO priority of the thread of that name; 0: it runs as any other. */

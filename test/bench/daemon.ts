@@ -31,7 +31,11 @@ export class Daemon implements Closeable {
     this.#folder = folder;
   }
 
-  static async start(world: World, rtspPort: number): Promise<Daemon> {
+  static async start(
+    world: World,
+    rtspPorts: readonly number[],
+    relay: { readonly engineThreads?: number } = {},
+  ): Promise<Daemon> {
     const folder = await mkdtemp(join(tmpdir(), 'weir-bench-'));
     // Also after Ctrl-C; the sandbox takes everything else with it.
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -40,7 +44,7 @@ export class Daemon implements Closeable {
       config,
       JSON.stringify({
         interfaces: { wan: { device: world.wan.device }, access: { device: world.access.device } },
-        relay: { rtsp: { ports: [rtspPort] } },
+        relay: { rtsp: { ports: rtspPorts }, ...relay },
       }),
     );
     const args = ['--import', busyScript, mainScript, 'run', '--config', config, '--data', folder];
@@ -55,7 +59,7 @@ export class Daemon implements Closeable {
     return (await askControl(join(this.#folder, 'control.sock'), 'show relay')) as RelayStatus;
   }
 
-  /** Of all its threads, and of the engine's. */
+  /** Of all its threads, and of the engine's among them. */
   cpuTimes(): Promise<CpuTimes> {
     return cpuTimes(this.#process.pid, engineThread);
   }

@@ -12,20 +12,26 @@ import { benchLatency } from './latency.ts';
 import { type Report, renderReport } from './report.ts';
 
 const usage = `usage: npm run bench [-- NAME...] [OPTION...]
-  fanout    CPU time per packet and viewer, beside plain C loops
+  fanout    CPU time per packet and viewer and per Gbit/s, beside plain C loops
   latency   what Weir adds between source and viewer, also while JavaScript is busy
   join      from PLAY to the first packet, for a viewer of a feed that runs
 
-  --viewers N[,N]    fanout: 1,10,100,1000; latency: 10
-  --offload on|off   fanout: both
-  --seconds N        of one measurement; 2
-  --rounds N         3
-  --joins N          join: 200
-  --json             the same for programs`;
+  --viewers N[,N]      fanout: 1,10,100,500,1000,2000; latency: 10
+  --transport udp|tcp  fanout: both
+  --threads N[,N]      of the engine; fanout: 1
+  --offload on|off     of segmentation; fanout: both
+  --rate N             of the feed, Mbit/s; fanout: 8
+  --seconds N          of one measurement; 2
+  --rounds N           3
+  --joins N            join: 200
+  --json               the same for programs`;
 
 const optionTypes = {
   viewers: { type: 'string' },
+  transport: { type: 'string' },
+  threads: { type: 'string' },
   offload: { type: 'string' },
+  rate: { type: 'string' },
   seconds: { type: 'string' },
   rounds: { type: 'string' },
   joins: { type: 'string' },
@@ -35,7 +41,12 @@ const optionTypes = {
 
 interface Options {
   readonly viewers: readonly number[] | undefined;
-  readonly offload: readonly boolean[];
+  readonly transports: readonly ('udp' | 'tcp')[] | undefined;
+  readonly threads: readonly number[] | undefined;
+  readonly offload: readonly boolean[] | undefined;
+  readonly megabitsPerSecond: number | undefined;
+  /** Everything was asked for: as little of each as shows the goals. */
+  readonly brief: boolean;
   readonly seconds: number;
   readonly rounds: number;
   readonly joins: number;
@@ -43,17 +54,23 @@ interface Options {
 }
 
 const benchmarks: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
-  fanout: ({ viewers = [1, 10, 100, 1000], ...options }) => benchFanout({ viewers, ...options }),
+  fanout: ({ megabitsPerSecond = 8, ...options }) => benchFanout({ megabitsPerSecond, ...options }),
   latency: ({ viewers: [viewers = 10] = [], ...options }) => benchLatency({ viewers, ...options }),
   join: (options) => benchJoin(options),
 };
 
 async function main(argv: readonly string[]): Promise<void> {
-  const { names, values } = commandLine(argv);
+  const { names, brief, values } = commandLine(argv);
   if (values.help) return void console.log(usage);
   const options: Options = {
-    viewers: values.viewers?.split(',').map((text) => whole('viewers', text)),
-    offload: offloadOf(values.offload),
+    viewers: wholeList('viewers', values.viewers),
+    transports:
+      values.transport === undefined ? undefined : [oneOf('transport', ['udp', 'tcp'], values.transport)],
+    threads: wholeList('threads', values.threads),
+    offload:
+      values.offload === undefined ? undefined : [oneOf('offload', ['on', 'off'], values.offload) === 'on'],
+    megabitsPerSecond: values.rate === undefined ? undefined : whole('rate', values.rate),
+    brief,
     seconds: whole('seconds', values.seconds ?? '2'),
     rounds: whole('rounds', values.rounds ?? '3'),
     joins: whole('joins', values.joins ?? '200'),
@@ -81,7 +98,8 @@ function commandLine(argv: readonly string[]) {
   const { values, positionals } = parsed(argv);
   const unknown = positionals.find((name) => !Object.hasOwn(benchmarks, name));
   if (unknown !== undefined) throw new WeirError('USAGE', `no benchmark "${unknown}"`);
-  return { values, names: positionals.length > 0 ? positionals : Object.keys(benchmarks) };
+  const brief = positionals.length === 0;
+  return { values, brief, names: brief ? Object.keys(benchmarks) : positionals };
 }
 
 function parsed(argv: readonly string[]) {
@@ -98,10 +116,13 @@ function whole(name: string, text: string): number {
   throw new WeirError('USAGE', `--${name} takes a whole number above 0, not "${text}"`);
 }
 
-function offloadOf(text: string | undefined): readonly boolean[] {
-  if (text === undefined) return [true, false];
-  if (text === 'on' || text === 'off') return [text === 'on'];
-  throw new WeirError('USAGE', '--offload takes "on" or "off"');
+const wholeList = (name: string, text: string | undefined): readonly number[] | undefined =>
+  text?.split(',').map((part) => whole(name, part));
+
+function oneOf<T extends string>(name: string, words: readonly T[], text: string): T {
+  const word = words.find((known) => known === text);
+  if (word !== undefined) return word;
+  throw new WeirError('USAGE', `--${name} takes ${words.join(' or ')}, not "${text}"`);
 }
 
 main(process.argv.slice(2)).catch((error) => {

@@ -23,12 +23,14 @@ export const below = (text: string, measured: number, limit: number, unit: strin
   met: measured < limit,
 });
 
+/** Its table is Markdown. */
 export function renderReport({ title, table, goals, notes }: Report): string {
   return [
     title,
     '',
     ...renderTable(table),
-    ...notes.map((note) => `  ${note}`),
+    '',
+    ...notes.map((note) => `- ${note}`),
     ...(goals.length > 0 ? [''] : []),
     ...goals.map(renderGoal),
   ].join('\n');
@@ -36,10 +38,14 @@ export function renderReport({ title, table, goals, notes }: Report): string {
 
 function renderGoal({ text, limit, measured, unit, met }: Goal): string {
   const measure = (value: number) => `${Number(value.toFixed(2))}${unit}`;
-  return `  ${met ? 'met    ' : 'NOT MET'}  ${text}: ${measure(measured)}, goal below ${measure(limit)}`;
+  return `- ${met ? 'met' : 'NOT MET'}: ${text}: ${measure(measured)}, goal below ${measure(limit)}`;
 }
 
 function renderTable(rows: readonly (readonly string[])[]): string[] {
   const columns = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows.map((row) => `  ${row.map((cell, column) => cell.padStart(columns[column] ?? 0)).join('   ')}`);
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const [head, ...body] = rows.map((row) =>
+    line(row.map((cell, column) => cell.padStart(columns[column] ?? 0))),
+  );
+  return [head ?? '', line(columns.map((width) => `${'-'.repeat(Math.max(1, width - 1))}:`)), ...body];
 }

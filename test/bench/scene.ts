@@ -4,7 +4,7 @@ import { Daemon } from './daemon.ts';
 import { SourceProcess, type TraceOptions } from './load/index.ts';
 import { pinnedWorld } from './pinned-world.ts';
 
-/** The feed of all benchmarks; a start point every second keeps the wait before a measurement short. */
+/** The feed of a benchmark that asks for no other; a start point every second keeps the wait before a measurement short. */
 export const feed = {
   bitsPerSecond: 4_000_000,
   framesPerSecond: 25,
@@ -12,6 +12,7 @@ export const feed = {
   stampPayload: true,
 } satisfies TraceOptions;
 
+/** Of the first feed; of a further one it is the next thousand. */
 const relayedPort = 554;
 /** Not intercepted: the box forwards it in the kernel, as any router does. */
 const directPort = 10_554;
@@ -21,26 +22,42 @@ export interface Place {
   readonly server: { readonly address: string; readonly port: number };
 }
 
+export interface SceneOptions {
+  readonly trace?: TraceOptions;
+  /** Behind Weir, each a source of its own; 1 unless said. */
+  readonly feeds?: number;
+  /** Of the appliance's engine; what it is by itself unless said. */
+  readonly engineThreads?: number;
+}
+
 /** Origin, box and viewers, the appliance on the box, and the live source twice: behind Weir, and past it. */
 export interface Scene extends AsyncDisposable {
   readonly world: World;
   readonly daemon: Daemon;
+  readonly trace: TraceOptions;
+  /** The first of the feeds. */
   readonly relayed: Place;
+  readonly feeds: readonly Place[];
   readonly direct: Place;
 }
 
-export async function openScene(): Promise<Scene> {
+export async function openScene(options: SceneOptions = {}): Promise<Scene> {
+  const { trace = feed, feeds: feedCount = 1, engineThreads } = options;
   const parts = new CloseStack();
   try {
     const world = pinnedWorld(parts.use(await createWorld()));
     const address = world.origin.address4;
     const place = async (port: number): Promise<Place> => {
-      parts.use(await SourceProcess.start(world.origin.host, { address, port, ...feed }));
+      parts.use(await SourceProcess.start(world.origin.host, { address, port, ...trace }));
       return { url: `rtsp://${address}:${port}/live`, server: { address, port } };
     };
-    const [relayed, direct] = [await place(relayedPort), await place(directPort)];
-    const daemon = parts.use(await Daemon.start(world, relayedPort));
-    return { world, daemon, relayed, direct, [Symbol.asyncDispose]: () => parts.close() };
+    const direct = await place(directPort);
+    const relayed = await place(relayedPort);
+    const ports = Array.from({ length: feedCount }, (_, index) => relayedPort + 1000 * index);
+    const feeds = [relayed];
+    for (const port of ports.slice(1)) feeds.push(await place(port));
+    const daemon = parts.use(await Daemon.start(world, ports, engineThreads ? { engineThreads } : {}));
+    return { world, daemon, trace, relayed, feeds, direct, [Symbol.asyncDispose]: () => parts.close() };
   } catch (error) {
     await parts.close();
     throw error;

@@ -20,17 +20,41 @@ describe('npm run bench', function () {
     if (!insideSandbox()) this.skip(); // `npm test` runs these inside
   });
 
-  it('measures fan-out beside the C loops and leaves the goals of 100 viewers alone', async () => {
+  const short = ['--threads', '1', '--seconds', '1', '--rounds', '2'] as const;
+  for (const transport of ['udp', 'tcp']) {
+    it(`measures fan-out by ${transport} beside the C loops and leaves the goals of 100 viewers alone`, async () => {
+      const { fanout } = await reportsOf(
+        ...['fanout', '--transport', transport, '--viewers', '2', '--offload', 'off', ...short],
+      );
+      assert.equal(fanout?.figures.length, 1);
+      const [row] = fanout.figures as [Record<string, { median: number; min: number; max: number }>];
+      const single = transport === 'udp' ? ['singleNs', 'engineToSingle'] : [];
+      const perGbit = ['enginePercentPerGbit', 'processPercentPerGbit'];
+      for (const figure of ['engineNs', 'processNs', 'batchedNs', 'engineToBatched', ...single, ...perGbit]) {
+        const { median = 0, min = 0, max = 0 } = row[figure] ?? {};
+        assert.ok(
+          0 < min && min <= median && median <= max && max < 1e6,
+          `${figure} ${min} ${median} ${max}`,
+        );
+      }
+      assert.deepEqual(fanout.goals, []);
+    });
+  }
+
+  it('measures many viewers by TCP of whom most throw away what they read', async () => {
     const { fanout } = await reportsOf(
-      ...['fanout', '--viewers', '2', '--offload', 'off', '--seconds', '1', '--rounds', '2'],
+      'fanout',
+      '--transport',
+      'tcp',
+      '--viewers',
+      '110',
+      '--rate',
+      '1',
+      ...short,
     );
-    assert.equal(fanout?.figures.length, 1);
-    const [row] = fanout.figures as [Record<string, { median: number; min: number; max: number }>];
-    for (const figure of ['engineNs', 'processNs', 'gsoNs', 'sendtoNs', 'engineToGso', 'engineToSendto']) {
-      const { median = 0, min = 0, max = 0 } = row[figure] ?? {};
-      assert.ok(0 < min && min <= median && median <= max && max < 1e6, `${figure} ${min} ${median} ${max}`);
-    }
-    assert.deepEqual(fanout.goals, []);
+    assert.ok(fanout);
+    const [row] = fanout.figures as [{ viewers: number; saturated: { weir: boolean } }];
+    assert.deepEqual([row.viewers, row.saturated.weir], [110, false]);
   });
 
   it('times joins, each to the first packet and the first whole picture', async () => {
@@ -61,6 +85,8 @@ describe('npm run bench', function () {
     ['fanout', '--viewers', '1,x'],
     ['--rounds', '0'],
     ['--offload', 'maybe'],
+    ['--transport', 'sctp'],
+    ['fanout', '--threads', '0'],
     ['--x'],
   ]) {
     it(`says how it is used when it is asked for ${args.join(' ')}`, async () => {

@@ -198,8 +198,9 @@ describe('the load generator', function () {
       await using trace = await Trace.start(world.origin, feed, { bitsPerSecond: 4e6, stampPayload: true });
       await systemClock.sleep(1000);
       const sent = await trace.stop();
-      const { received, delivered, notSent, cpuNs } = await fanout.report();
+      const { received, delivered, deliveredBytes, notSent, cpuNs } = await fanout.report();
       assert.deepEqual([received, delivered, notSent], [sent.packets, sent.packets * viewerCount, 0]);
+      assert.equal(deliveredBytes, sent.bytes * viewerCount);
       assert.ok(cpuNs > 0);
       const { tracks, latency } = await receiver.report();
       assert.deepEqual(
@@ -219,6 +220,47 @@ describe('the load generator', function () {
       assert.equal((await fanout.report()).received, 0, 'counted since the report before');
     });
   }
+
+  it('measures itself with the C loop by TCP: who reads gets every packet of the trace once, who discards gets its bytes', async () => {
+    const feed = { address: world.wan.address4, port: 7000 };
+    const listenPort = 7001;
+    await using receiver = await Receiver.start(world.viewer.host);
+    await using fanout = await Fanout.start(world.box, { mode: 'tick', ...feed, listenPort, tickMs: 20 });
+    for (const viewer of [0, 1, 2, 3]) {
+      if (viewer < 2) receiver.expectChannels(viewer, 0, [0, 1]);
+      else receiver.discard(viewer);
+      const from = receivingAddress(viewer, feed.address);
+      await receiver.connect(viewer, from, world.access.address4, listenPort);
+    }
+    await using trace = await Trace.start(world.origin, feed, { bitsPerSecond: 4e6 });
+    await systemClock.sleep(1000);
+    const sent = await trace.stop();
+    // It answers between two ticks: what came after the last one is still due.
+    const total = { received: 0, delivered: 0, deliveredBytes: 0, notSent: 0 };
+    while (total.delivered < 4 * sent.packets) {
+      const part = await fanout.report();
+      for (const key of ['received', 'delivered', 'deliveredBytes', 'notSent'] as const)
+        total[key] += part[key];
+    }
+    assert.deepEqual(total, {
+      received: sent.packets,
+      delivered: 4 * sent.packets,
+      deliveredBytes: 4 * sent.bytes,
+      notSent: 0,
+    });
+    const wanted = 2 * (sent.bytes + 4 * sent.packets);
+    let report = await receiver.report();
+    while (report.discardedBytes < wanted || report.tracks.some(({ packets }) => packets < sent.packets)) {
+      report = await receiver.report();
+    }
+    assert.equal(report.discardedBytes, wanted);
+    assert.deepEqual(
+      report.tracks.map(({ viewer, packets, bytes, lost, duplicates, malformed }) => [
+        ...[viewer, packets, bytes, lost, duplicates, malformed],
+      ]),
+      [0, 1].map((viewer) => [viewer, sent.packets, sent.bytes, 0, 0, 0]),
+    );
+  });
 
   it('gives every viewer an address of its own, those that are dropped apart', () => {
     const all = [0, 1, 254, 255, 256, 32_766].flatMap((index) => [

@@ -2,32 +2,47 @@ import { type Closeable, WeirError } from '#base';
 import type { Host, HostProcess } from '../../../src/demo/world/index.ts';
 import { buildProgram } from './native-program.ts';
 
-export interface FanoutOptions {
-  /** `gso`: sendmmsg and UDP_SEGMENT. `sendto`: one system call per packet and viewer. */
-  readonly mode: 'gso' | 'sendto';
+interface CommonOptions {
   /** Where it receives the feed. */
   readonly address: string;
   readonly port: number;
+  /** SCHED_FIFO at this priority; 0 or undefined: as any process. */
+  readonly realtimePriority?: number;
+}
+
+/** By UDP to consecutive addresses. */
+export interface UdpFanoutOptions extends CommonOptions {
+  /** `gso`: sendmmsg and UDP_SEGMENT. `sendto`: one system call per packet and viewer. */
+  readonly mode: 'gso' | 'sendto';
   /** Of consecutive viewers, IPv4. */
   readonly firstViewer: string;
   readonly viewerCount: number;
   readonly viewerPort: number;
-  /** SCHED_FIFO at this priority; 0 or undefined: as any process. */
-  readonly realtimePriority?: number;
 }
+
+/** By TCP to whoever connects: a ring, cursors, one send for a viewer at every tick. */
+export interface TcpFanoutOptions extends CommonOptions {
+  readonly mode: 'tick';
+  readonly listenPort: number;
+  readonly tickMs: number;
+}
+
+export type FanoutOptions = UdpFanoutOptions | TcpFanoutOptions;
 
 export interface FanoutReport {
   readonly received: number;
   /** Packets times viewers, as the kernel took them. */
   readonly delivered: number;
+  /** Their RTP headers and payloads. */
+  readonly deliveredBytes: number;
   readonly notSent: number;
-  /** How often it found something to receive: `received / rounds` is what came at once. */
+  /** How often it found something to receive, or to send at a tick: `received / rounds` is what came at once. */
   readonly rounds: number;
   /** Of its one thread. */
   readonly cpuNs: number;
 }
 
-/** The plain C loop that Weir's engine is measured against. See native/fanout.c. */
+/** The plain C loops that Weir's engine is measured against. See native/fanout.c and native/fanout-tcp.c. */
 export class Fanout implements Closeable {
   readonly #process: HostProcess;
   #reports = 0;
@@ -37,9 +52,9 @@ export class Fanout implements Closeable {
   }
 
   static async start(host: Host, options: FanoutOptions): Promise<Fanout> {
-    const { mode, address, port, firstViewer, viewerCount, viewerPort, realtimePriority = 0 } = options;
-    const args = [mode, address, port, firstViewer, viewerCount, viewerPort].map(String);
-    const program = await buildProgram('fanout');
+    const { realtimePriority = 0 } = options;
+    const program = await buildProgram(options.mode === 'tick' ? 'fanout-tcp' : 'fanout');
+    const args = argumentsOf(options).map(String);
     const process = await (realtimePriority > 0
       ? host.spawn('chrt', ['--fifo', String(realtimePriority), program, ...args])
       : host.spawn(program, args));
@@ -65,4 +80,10 @@ export class Fanout implements Closeable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function argumentsOf(options: FanoutOptions): readonly (string | number)[] {
+  const { mode, address, port } = options;
+  if (mode === 'tick') return [address, port, options.listenPort, options.tickMs];
+  return [mode, address, port, options.firstViewer, options.viewerCount, options.viewerPort];
 }

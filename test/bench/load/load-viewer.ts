@@ -38,6 +38,7 @@ export class LoadViewer {
   #base: string;
   #session: rtspWire.SessionHeader | undefined;
   #turn: Promise<unknown> = Promise.resolve();
+  #discards = false;
 
   constructor(receiver: Receiver, options: LoadViewerOptions) {
     this.number = options.number;
@@ -67,15 +68,21 @@ export class LoadViewer {
   /** Nothing once it has left. */
   keepAlive(): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#session) await this.#ask('GET_PARAMETER', this.#base);
+      if (this.#session && !this.#discards) await this.#ask('GET_PARAMETER', this.#base);
     });
+  }
+
+  /** What comes from now on costs its host next to nothing; it hears no answer any more, so it asks nothing. */
+  discard(): void {
+    this.#discards = true;
+    this.#receiver.discard(this.number);
   }
 
   /** TEARDOWN, then its sockets. */
   leave(): Promise<void> {
     return this.#inTurn(async () => {
       try {
-        if (this.#session) await this.#ask('TEARDOWN', this.#base);
+        if (this.#session && !this.#discards) await this.#ask('TEARDOWN', this.#base);
       } finally {
         this.abandon();
       }

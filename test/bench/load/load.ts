@@ -36,6 +36,8 @@ export interface LoadReport {
     | 'byes'
   >;
   readonly latency: Latency;
+  /** By the connections of those that were added by `addDiscarding`, '$' headers and RTCP included. */
+  readonly discardedBytes: number;
   readonly monoNs: number;
   readonly receiverCpuNs: number;
 }
@@ -46,7 +48,8 @@ const joinsAtOnce = 32;
 
 /**
  * The load generator: viewers with addresses of their own on one host, RTSP here, media in the native receiver. Viewers
- * added by `addDropped` are whole RTSP sessions too, but their media has to be dropped on the host (`dropMedia`).
+ * added by `addDropped` are whole RTSP sessions too, but their media has to be dropped on the host (`dropMedia`); by TCP,
+ * `addDiscarding` adds such that cost their host little.
  */
 export class Load implements Closeable {
   readonly receiver: Receiver;
@@ -78,6 +81,13 @@ export class Load implements Closeable {
       transport,
       receives: true,
     }));
+  }
+
+  /** Joins `count` viewers by TCP that read what comes, and throw it away. A report has only the sum of it. */
+  async addDiscarding(count: number): Promise<readonly number[]> {
+    const numbers = await this.add(count, 'tcp');
+    for (const number of numbers) this.#viewer(number).discard();
+    return numbers;
   }
 
   /** Joins `count` viewers by UDP whose media is dropped on the way. */
@@ -114,7 +124,7 @@ export class Load implements Closeable {
   async report(): Promise<LoadReport> {
     const [failure] = this.#failures;
     if (failure) throw failure;
-    const { tracks, latency, monoNs, cpuNs } = await this.receiver.report();
+    const { tracks, latency, discardedBytes, monoNs, cpuNs } = await this.receiver.report();
     const byViewer = Map.groupBy(tracks, ({ viewer }) => viewer);
     const viewers = [...byViewer].map(([viewer, own]) => {
       const playSent = this.#times.get(viewer)?.playSentMonoNs;
@@ -135,7 +145,7 @@ export class Load implements Closeable {
       ...{ reordered: sum('reordered'), malformed: sum('malformed'), foreign: sum('foreign') },
       ...{ ssrcChanges: sum('ssrcChanges'), byes: sum('byes') },
     };
-    return { viewers, totals, latency, monoNs, receiverCpuNs: cpuNs };
+    return { viewers, totals, latency, discardedBytes, monoNs, receiverCpuNs: cpuNs };
   }
 
   /** All viewers leave, then the receiver ends. */

@@ -8,7 +8,7 @@ const sources = join(import.meta.dirname, '..', 'native');
 const build = join(sources, 'build');
 
 /** Compiles one of the bench's C programs, unless that is done already, and gives its path. */
-export async function buildProgram(name: 'receiver' | 'fanout'): Promise<string> {
+export async function buildProgram(name: 'receiver' | 'fanout' | 'fanout-tcp'): Promise<string> {
   const output = join(build, name);
   const source = join(sources, `${name}.c`);
   const headers = (await readdir(sources))

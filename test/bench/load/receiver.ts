@@ -45,6 +45,8 @@ export interface ReceiverReport {
   readonly tracks: readonly TrackReport[];
   /** Over all packets of all viewers. */
   readonly latency: Latency;
+  /** Of all viewers whose bytes are thrown away (`discard`), since the last reset. */
+  readonly discardedBytes: number;
   readonly monoNs: number;
   /** The receiver's own, since its start: it must not be what is measured. */
   readonly cpuNs: number;
@@ -130,6 +132,11 @@ export class Receiver implements Closeable {
   /** Stops reading the viewer's connection, or goes on. */
   setReading(viewer: number, on: boolean): void {
     this.#write(`reading ${viewer} ${on ? 1 : 0}`);
+  }
+
+  /** From now on what comes by the viewer's connection is counted only: no copy, no media, no RTSP. */
+  discard(viewer: number): void {
+    this.#write(`discard ${viewer}`);
   }
 
   /** Closes all sockets of a viewer; what it counted stays. */

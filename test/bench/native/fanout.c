@@ -11,32 +11,26 @@
  * line of JSON with what was counted since the line before; ends with its input.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <netinet/udp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
-#include "net.h"
+#include "loop.h"
 
-enum { BATCH = 64, PACKET = 2048, SEND_BATCH = 1024, MOST_GSO_BYTES = 65000 };
+enum { SEND_BATCH = 1024, MOST_GSO_BYTES = 65000 };
 
-static int feed_fd, out_fd;
+static int out_fd;
 static uint32_t viewer_count;
 static struct sockaddr_in *viewers;
-static uint64_t received, delivered, not_sent, rounds;
-
-static uint8_t packets[BATCH][PACKET];
-static struct mmsghdr incoming[BATCH];
-static struct iovec parts[BATCH];
 
 static void send_single(int count) {
   for (int i = 0; i < count; i++) {
     for (uint32_t v = 0; v < viewer_count; v++) {
       ssize_t sent = sendto(out_fd, packets[i], incoming[i].msg_len, 0, (struct sockaddr *)&viewers[v], sizeof viewers[v]);
-      if (sent < 0) not_sent += 1;
-      else delivered += 1;
+      if (sent < 0) {
+        done.not_sent += 1;
+      } else {
+        done.delivered += 1;
+        done.delivered_bytes += (uint64_t)sent;
+      }
     }
   }
 }
@@ -56,7 +50,11 @@ static void send_run(int first, int length) {
   static struct mmsghdr outgoing[SEND_BATCH];
   static struct iovec run[BATCH];
   static _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))];
-  for (int i = 0; i < length; i++) run[i] = (struct iovec){packets[first + i], incoming[first + i].msg_len};
+  uint64_t bytes = 0;
+  for (int i = 0; i < length; i++) {
+    run[i] = (struct iovec){packets[first + i], incoming[first + i].msg_len};
+    bytes += incoming[first + i].msg_len;
+  }
   struct cmsghdr *segment = (struct cmsghdr *)control;
   segment->cmsg_level = SOL_UDP;
   segment->cmsg_type = UDP_SEGMENT;
@@ -76,55 +74,28 @@ static void send_run(int first, int length) {
       };
     }
     int sent = sendmmsg(out_fd, outgoing, now, 0);
-    /* Nothing sent: the first one failed, and is skipped. */
-    if (sent <= 0) not_sent += (uint64_t)length;
-    else delivered += (uint64_t)sent * (uint64_t)length;
-    v += sent > 0 ? (uint32_t)sent : 1;
+    if (sent > 0) {
+      done.delivered += (uint64_t)sent * (uint64_t)length;
+      done.delivered_bytes += (uint64_t)sent * bytes;
+      v += (uint32_t)sent;
+    } else {
+      /* The first one failed, and is skipped. */
+      done.not_sent += (uint64_t)length;
+      v += 1;
+    }
   }
 }
 
 /* One batch; what is left is told again, so that a report is answered also when there is too much to do. */
 static void serve(bool gso) {
-  for (int i = 0; i < BATCH; i++) {
-    parts[i] = (struct iovec){packets[i], PACKET};
-    incoming[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
-  }
-  int count = recvmmsg(feed_fd, incoming, BATCH, 0, NULL);
-  if (count <= 0) return;
-  received += (uint64_t)count;
-  rounds += 1;
+  int count = take_batch();
+  done.rounds += count > 0;
   if (!gso) send_single(count);
   for (int first = 0; gso && first < count;) {
     int length = run_length(first, count);
     send_run(first, length);
     first += length;
   }
-}
-
-static int open_udp(const char *address, unsigned port) {
-  struct sockaddr_storage local;
-  socklen_t length = address_of(address, port, &local);
-  int fd = length ? socket(local.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) : -1;
-  int room = 64 << 20;
-  if (fd < 0 || bind(fd, (struct sockaddr *)&local, length) != 0) return perror("fanout: socket"), exit(1), -1;
-  if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room) != 0) {
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-  }
-  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0) {
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-  }
-  return fd;
-}
-
-static void report(void) {
-  static uint64_t cpu_before;
-  uint64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-  printf("{\"received\":%llu,\"delivered\":%llu,\"notSent\":%llu,\"rounds\":%llu,\"cpuNs\":%llu}\n",
-         (unsigned long long)received, (unsigned long long)delivered, (unsigned long long)not_sent,
-         (unsigned long long)rounds, (unsigned long long)(cpu - cpu_before));
-  fflush(stdout);
-  received = delivered = not_sent = rounds = 0;
-  cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 int main(int argc, char **argv) {
@@ -143,20 +114,12 @@ int main(int argc, char **argv) {
   feed_fd = open_udp(argv[2], (unsigned)atoi(argv[3]));
   out_fd = open_udp("0.0.0.0", 0);
   int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  struct epoll_event feed = {.events = EPOLLIN, .data.fd = feed_fd}, input = {.events = EPOLLIN, .data.fd = 0};
-  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, feed_fd, &feed);
-  epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &input);
-  puts("ready");
-  fflush(stdout);
+  if (watch(epoll_fd, feed_fd) != 0 || watch(epoll_fd, STDIN_FILENO) != 0) fail("fanout: epoll");
+  ready();
   for (;;) {
     struct epoll_event event;
     if (epoll_wait(epoll_fd, &event, 1, -1) <= 0) continue;
-    if (event.data.fd == feed_fd) {
-      serve(gso);
-      continue;
-    }
-    char line[256];
-    if (read(STDIN_FILENO, line, sizeof line) <= 0) return 0;
-    report();
+    if (event.data.fd == feed_fd) serve(gso);
+    else answer();
   }
 }

@@ -9,6 +9,7 @@
  *   connect VIEWER FROM TO PORT          -> connected VIEWER MONO_NS | closed VIEWER ERRNO
  *   send VIEWER HEX                      RTSP text                                -> sent VIEWER MONO_NS
  *   reading VIEWER 0|1                   stops or goes on reading its connection
+ *   discard VIEWER                       what comes by its connection from now on is counted, not copied, not looked at
  *   close VIEWER                         all sockets of the viewer
  *   reset                                counts anew
  *   report                               -> report JSON
@@ -31,7 +32,7 @@
 #include "rtp-stats.h"
 #include "rtsp-stream.h"
 
-enum { TRACKS = 4, BATCH = 16, DATAGRAM = 1 << 16, TCP_READ = 1 << 18, EVENTS = 256 };
+enum { TRACKS = 4, BATCH = 16, DATAGRAM = 1 << 16, TCP_READ = 1 << 18, DISCARD_READ = 1 << 24, EVENTS = 256 };
 enum kind { KIND_RTP, KIND_RTCP, KIND_TCP };
 
 struct endpoint {
@@ -53,8 +54,8 @@ struct track {
 struct viewer {
   uint32_t number;
   struct endpoint tcp;
-  bool connecting, has_channels;
-  uint64_t unknown_frames;
+  bool connecting, has_channels, discards;
+  uint64_t unknown_frames, discarded_bytes;
   struct rtsp_stream stream;
   struct track tracks[TRACKS];
 };
@@ -252,9 +253,15 @@ static void receive_tcp(struct viewer *viewer, uint32_t events) {
     tell("connected %u %llu", viewer->number, (unsigned long long)clock_ns(CLOCK_MONOTONIC));
     return;
   }
-  ssize_t got = recv(viewer->tcp.fd, bytes, sizeof bytes, 0);
+  /* tcp(7): with MSG_TRUNC what has come is thrown away uncopied. */
+  ssize_t got = viewer->discards ? recv(viewer->tcp.fd, NULL, DISCARD_READ, MSG_TRUNC)
+                                 : recv(viewer->tcp.fd, bytes, sizeof bytes, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return end_connection(viewer, got < 0 ? errno : 0);
+  if (viewer->discards) {
+    viewer->discarded_bytes += (uint64_t)got;
+    return;
+  }
   struct rtsp_sink sink = {on_frame, on_text, viewer};
   rtsp_stream_take(&viewer->stream, bytes, (size_t)got, &sink);
   if (viewer->stream.state == STREAM_BROKEN) end_connection(viewer, EBADMSG);
@@ -321,7 +328,7 @@ static void report(void) {
   const char *separator = "";
   for (uint32_t v = 0; v < viewer_room; v++) {
     for (int t = 0; viewers[v] && t < TRACKS; t++) {
-      if (!viewers[v]->tracks[t].used) continue;
+      if (!viewers[v]->tracks[t].used || viewers[v]->discards) continue;
       report_track(viewers[v], t, separator);
       histogram_merge(&all, &viewers[v]->tracks[t].stats.latency);
       separator = ",";
@@ -334,6 +341,9 @@ static void report(void) {
   N("p999Ns", histogram_percentile(&all, 0.999));
   N("maxNs", all.max_ns);
   printf("\"minNs\":%llu},", (unsigned long long)histogram_percentile(&all, 0));
+  uint64_t discarded_bytes = 0;
+  for (uint32_t v = 0; v < viewer_room; v++) discarded_bytes += viewers[v] ? viewers[v]->discarded_bytes : 0;
+  N("discardedBytes", discarded_bytes);
   N("monoNs", clock_ns(CLOCK_MONOTONIC));
   printf("\"cpuNs\":%llu}\n", (unsigned long long)clock_ns(CLOCK_PROCESS_CPUTIME_ID));
 #undef N
@@ -341,6 +351,7 @@ static void report(void) {
 
 static void reset(void) {
   for (uint32_t v = 0; v < viewer_room; v++) {
+    if (viewers[v]) viewers[v]->discarded_bytes = 0;
     for (int t = 0; viewers[v] && t < TRACKS; t++) rtp_reset(&viewers[v]->tracks[t].stats);
   }
 }
@@ -370,6 +381,7 @@ static bool obey(const char *line) {
     return start_connection(viewer_of(number), from, to, a);
   }
   if (sscanf(line, "close %u", &number) == 1) return close_viewer(viewer_of(number)), true;
+  if (sscanf(line, "discard %u", &number) == 1) return viewer_of(number)->discards = true;
   if (sscanf(line, "reading %u %u", &number, &a) == 2) {
     return watch(&viewer_of(number)->tcp, a ? EPOLLIN : 0, EPOLL_CTL_MOD);
   }

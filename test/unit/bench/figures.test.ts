@@ -33,12 +33,14 @@ describe('the figures of a benchmark', () => {
     assert.deepEqual(text.split('\n'), [
       'title',
       '',
-      '          a   long head',
-      '  wide cell           1',
-      '  a note',
+      '|         a | long head |',
+      '| --------: | --------: |',
+      '| wide cell |         1 |',
       '',
-      '  met      reached: 1.04, goal below 1.5',
-      '  NOT MET  missed: 20 ms, goal below 20 ms',
+      '- a note',
+      '',
+      '- met: reached: 1.04, goal below 1.5',
+      '- NOT MET: missed: 20 ms, goal below 20 ms',
     ]);
     assert.equal(spreadText({ median: 1.234, min: 1, max: 2 }, 2), '1.23 (1.00-2.00)');
   });
