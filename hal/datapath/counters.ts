@@ -19,6 +19,7 @@ export const slotLayouts = {
     'txRtcpPackets',
     'resumes',
     'resumeDroppedPackets',
+    'latePackets',
   ],
   viewer: [
     'txPackets',

@@ -227,8 +227,16 @@ export interface FeedCounters {
   readonly rxPackets: bigint;
   readonly rxBytes: bigint;
   readonly rxRtcpPackets: bigint;
+  /** Gaps in the sequence numbers that were given up, and so are gaps for the viewers; a late packet takes nothing back. */
   readonly lostPackets: bigint;
+  /** Came by UDP after one that belongs behind them, in time to be put right: viewers get them in order. */
   readonly reorderedPackets: bigint;
+  /**
+   * Came when their place had been given up (30 ms or 16 packets after the gap showed), or before the first packet of
+   * their source. By UDP they are dropped; by TCP, where the order is the origin's own, they are passed on where they came.
+   */
+  readonly latePackets: bigint;
+  /** Came a second time; dropped. */
   readonly duplicatePackets: bigint;
   /** Not RTP, or from a source that is not the origin. */
   readonly rejectedPackets: bigint;

@@ -11,6 +11,7 @@ import type {
 } from '../datapath/face.ts';
 import type { SimConnection } from './connection.ts';
 import { SimContinuity } from './continuity.ts';
+import { SimReorder } from './reorder.ts';
 import { type RtpFacts, readRtcp, readRtp, showsStart } from './rtp.ts';
 import { alreadyClosed, raise } from './sim.ts';
 import type { Datagram, PairUser, SimUdpPair } from './udp.ts';
@@ -26,8 +27,8 @@ interface Held {
 
 interface Track {
   readonly continuity: SimContinuity;
+  readonly order: SimReorder;
   ssrc: number | undefined;
-  highestSeq: number | undefined;
   senderReport: Uint8Array | undefined;
   /** It came before the media it belongs to. */
   earlyReport: Uint8Array | undefined;
@@ -49,6 +50,7 @@ export class SimFeed implements FeedPath {
     rxRtcpPackets: 0n,
     lostPackets: 0n,
     reorderedPackets: 0n,
+    latePackets: 0n,
     duplicatePackets: 0n,
     rejectedPackets: 0n,
     startPoints: 0n,
@@ -69,8 +71,8 @@ export class SimFeed implements FeedPath {
     this.#clock = clock;
     this.#tracks = options.tracks.map(({ clockRateHz }) => ({
       continuity: new SimContinuity(clockRateHz),
+      order: new SimReorder(clock),
       ssrc: undefined,
-      highestSeq: undefined,
       senderReport: undefined,
       earlyReport: undefined,
       stop: () => {},
@@ -81,8 +83,12 @@ export class SimFeed implements FeedPath {
     return this.#closing !== undefined;
   }
 
-  /** An RTP packet of the origin arrives. */
+  /** An RTP packet of the origin arrives in a stream: nothing can have overtaken it. */
   push(track: number, bytes: Uint8Array): void {
+    this.#takeRtp(track, bytes, false);
+  }
+
+  #takeRtp(track: number, bytes: Uint8Array, waits: boolean): void {
     const rtp = readRtp(bytes);
     if (!rtp) {
       this.#count.rejectedPackets += 1n;
@@ -91,14 +97,25 @@ export class SimFeed implements FeedPath {
     const source = this.#track(track);
     if (source.ssrc !== undefined && source.ssrc !== rtp.ssrc) {
       // RFC 3550 s.8: another source within the session.
-      this.#count.resumes += 1n;
       this.#beginAnew(source);
+      this.#count.resumes += 1n;
       if (this.#decides(track)) this.#waiting ??= [];
     }
     source.ssrc = rtp.ssrc;
-    this.#countRtp(source, rtp.seq, bytes.length);
-    if (this.#waiting) this.#waitForStart(track, rtp, bytes);
-    else this.#passOn(track, rtp, bytes);
+    this.#count.rxPackets += 1n;
+    this.#count.rxBytes += BigInt(bytes.length);
+    this.#count.lastRxMonoNs = this.#clock.monoNs();
+    const went = source.order.take(rtp.seq, waits, (lostBefore) => {
+      this.#count.lostPackets += BigInt(lostBefore);
+      this.#waitOrPassOn(track, rtp, bytes);
+    });
+    if (went === 'duplicate') this.#count.duplicatePackets += 1n;
+    else if (went === 'reordered') this.#count.reorderedPackets += 1n;
+    else if (went === 'late') {
+      this.#count.latePackets += 1n;
+      // By TCP it is the origin's own order, and stays as it is.
+      if (!waits) this.#waitOrPassOn(track, rtp, bytes);
+    }
   }
 
   /** An RTCP packet of the origin arrives. */
@@ -125,6 +142,7 @@ export class SimFeed implements FeedPath {
     for (const upstream of tracks) {
       const track = this.#track(upstream.track);
       track.stop();
+      track.order.giveUpAll();
       track.stop = upstream.transport === 'udp' ? this.#receiveUdp(upstream) : this.#receiveTcp(upstream);
     }
   }
@@ -145,7 +163,10 @@ export class SimFeed implements FeedPath {
 
   close(): Promise<void> {
     this.#closing ??= Promise.resolve().then(async () => {
-      for (const track of this.#tracks) track.stop();
+      for (const track of this.#tracks) {
+        track.stop();
+        track.order.stop();
+      }
       await Promise.all([...this.viewers].map((viewer) => viewer.close()));
       this.#arrived.emit();
     });
@@ -206,24 +227,29 @@ export class SimFeed implements FeedPath {
 
   #resume(): void {
     this.#count.resumes += 1n;
-    this.#dropWaiting();
-    this.#waiting = this.#tracks.some(({ continuity }) => continuity.begun) ? [] : undefined;
     for (const track of this.#tracks) {
       track.stop();
       this.#beginAnew(track);
     }
+    this.#dropWaiting();
+    this.#waiting = this.#tracks.some(({ continuity }) => continuity.begun) ? [] : undefined;
   }
 
   #beginAnew(track: Track): void {
+    track.order.restart();
     track.continuity.begin();
     track.ssrc = undefined;
-    track.highestSeq = undefined;
     track.earlyReport = undefined;
   }
 
   #decides(track: number): boolean {
     const { tracks } = this.options;
     return tracks[track]?.video === true || !tracks.some(({ video }) => video);
+  }
+
+  #waitOrPassOn(track: number, rtp: RtpFacts, bytes: Uint8Array): void {
+    if (this.#waiting) this.#waitForStart(track, rtp, bytes);
+    else this.#passOn(track, rtp, bytes);
   }
 
   /** Keeps the access unit that comes in until one of its packets shows a start point, then goes on with it. */
@@ -285,22 +311,6 @@ export class SimFeed implements FeedPath {
     return found;
   }
 
-  #countRtp(track: Track, seq: number, bytes: number): void {
-    this.#count.rxPackets += 1n;
-    this.#count.rxBytes += BigInt(bytes);
-    this.#count.lastRxMonoNs = this.#clock.monoNs();
-    const step = track.highestSeq === undefined ? 1 : ((seq - track.highestSeq) << 16) >> 16;
-    if (step > 0) {
-      track.highestSeq = seq;
-      this.#count.lostPackets += BigInt(step - 1);
-    } else if (step === 0) {
-      this.#count.duplicatePackets += 1n;
-    } else {
-      this.#count.reorderedPackets += 1n;
-      if (this.#count.lostPackets > 0n) this.#count.lostPackets -= 1n;
-    }
-  }
-
   #markStart(held: Held, payload: Uint8Array): void {
     const decides = this.options.tracks[held.track];
     if (!decides || !this.#decides(held.track)) return;
@@ -321,7 +331,7 @@ export class SimFeed implements FeedPath {
         const source = sources[port];
         if (from.address !== source.address || (source.port !== 0 && from.port !== source.port)) {
           this.#count.rejectedPackets += 1n;
-        } else if (port === 'rtp') this.push(upstream.track, bytes);
+        } else if (port === 'rtp') this.#takeRtp(upstream.track, bytes, true);
         else this.pushRtcp(upstream.track, bytes);
         return true;
       },

@@ -39,6 +39,27 @@ void FeedRig::send(std::uint32_t track, const Bytes& packet) {
   world.awaitCounter(slot, FeedCounter::rxPackets, before + 1);
 }
 
+void FeedRig::burst(std::uint32_t track, const std::vector<Bytes>& packets) {
+  const auto seen = [this] {
+    return world.counter(slot, FeedCounter::rxPackets) + world.counter(slot, FeedCounter::rejectedPackets);
+  };
+  const std::uint64_t before = seen();
+  struct Gate {
+    std::promise<void> reached;
+    std::promise<void> open;
+  };
+  const auto gate = std::make_shared<Gate>();
+  // A command on a handle that names nothing is answered on the engine's thread, which stands still meanwhile.
+  world.engine().closePair(PairId{0}, [gate](Status /*dead*/) {
+    gate->reached.set_value();
+    gate->open.get_future().wait();
+  });
+  gate->reached.get_future().wait();
+  for (const Bytes& packet : packets) originRtp[track]->send(packet, upstream[track].rtp);
+  gate->open.set_value();
+  World::awaitTrue([&] { return seen() == before + packets.size(); }, "burst");
+}
+
 void FeedRig::sendRtcp(std::uint32_t track, const Bytes& packet) {
   const std::uint64_t before = world.counter(slot, FeedCounter::rxRtcpPackets);
   originRtcp[track]->send(packet, upstream[track].rtcp);

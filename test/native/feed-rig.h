@@ -31,6 +31,8 @@ class FeedRig {
   void resume();
   /** Sends one packet of the track to the engine, and waits until it has come in. */
   void send(std::uint32_t track, const Bytes& packet);
+  /** Sends packets that the engine finds all at once: none of them waits for another. */
+  void burst(std::uint32_t track, const std::vector<Bytes>& packets);
   void sendRtcp(std::uint32_t track, const Bytes& packet);
   /** The next packet of the video track; a new access unit unless `sameUnit`. */
   Bytes video(bool idr, std::size_t payloadBytes = 1000, bool sameUnit = false);

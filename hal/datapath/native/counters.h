@@ -28,6 +28,7 @@ enum class FeedCounter : std::size_t {
   txRtcpPackets = 9,
   resumes = 10,
   resumeDroppedPackets = 11,
+  latePackets = 12,
 };
 
 /** Meaning of the values in the slot of a viewer. */

@@ -37,6 +37,7 @@ FeedTrack::FeedTrack(Feed& feed, Loop& loop, std::uint32_t index, const TrackOpt
       options_(options),
       decidesStart_(decidesStart),
       sequence_(options.clockRateHz),
+      orderTimer_(loop, [this] { giveUpDue(); }),
       disposable_(options.codec),
       continuity_(options.clockRateHz),
       ownSsrc_(feed.randomU32()),
@@ -44,6 +45,9 @@ FeedTrack::FeedTrack(Feed& feed, Loop& loop, std::uint32_t index, const TrackOpt
 
 Status FeedTrack::receive(const TrackFrom& from) {
   leave();
+  order_.giveUpAll(*this);
+  // A stream of bytes overtakes nothing: what is missing there will not come.
+  order_.limit(std::holds_alternative<UdpFrom>(from) ? ReorderWindow::kMaxPackets : 0);
   if (const auto* udp = std::get_if<UdpFrom>(&from)) {
     if (const Status attached = udp->pair->attach(*this); !attached.ok()) return attached;
     from_ = from;
@@ -112,23 +116,39 @@ void FeedTrack::takeRtp(ByteView bytes) {
   if (verdict == RtpSequence::Verdict::duplicate) {
     counters.add(FeedCounter::duplicatePackets, 1);
   } else {
-    if (verdict == RtpSequence::Verdict::late) counters.add(FeedCounter::reorderedPackets, 1);
-    publishLoss();
     if (verdict == RtpSequence::Verdict::anew) beginAnew(*packet);
-    const bool newest = verdict != RtpSequence::Verdict::late;
-    if (waitUntilNs_ != 0) {
-      waitForStart(*packet, bytes, newest);
-    } else {
-      passOn(*packet, bytes, newest);
-    }
+    putInOrder(*packet, bytes, verdict == RtpSequence::Verdict::late);
   }
   counters.set(FeedCounter::lastRxMonoNs, static_cast<std::uint64_t>(loop_.nowNs()));
   counters.add(FeedCounter::rxBytes, bytes.size());
   counters.add(FeedCounter::rxPackets, 1);
 }
 
+void FeedTrack::putInOrder(const RtpPacket& packet, ByteView bytes, bool overtaken) {
+  if (order_.take(packet, bytes, loop_.nowNs(), *this)) {
+    if (overtaken) feed_.counters().add(FeedCounter::reorderedPackets, 1);
+    // When it rings too early, because another gap has opened since, it is set again.
+    if (const auto due = order_.dueNs(); due && !orderTimer_.armed()) orderTimer_.armAt(*due);
+    return;
+  }
+  feed_.counters().add(FeedCounter::latePackets, 1);
+  // By TCP it is the origin's own order, and stays as it is.
+  if (std::holds_alternative<InterleavedFrom>(from_)) waitOrPassOn(packet, bytes, loop_.nowNs(), false);
+}
+
+void FeedTrack::giveUpDue() {
+  order_.giveUpDue(loop_.nowNs(), *this);
+  if (const auto due = order_.dueNs()) orderTimer_.armAt(*due);
+}
+
+void FeedTrack::onOrdered(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, std::uint32_t lostBefore) {
+  if (lostBefore > 0) feed_.counters().add(FeedCounter::lostPackets, lostBefore);
+  waitOrPassOn(packet, bytes, arrivalNs, true);
+}
+
 void FeedTrack::resume(bool wait) {
   leave();
+  order_.restart(*this);
   dropWaiting();
   sequence_.restart();
   inUnit_ = false;
@@ -140,6 +160,7 @@ void FeedTrack::resume(bool wait) {
 
 /** The source has changed within its session: where its clock does not run on, that is a resume of this track alone. */
 void FeedTrack::beginAnew(const RtpPacket& packet) {
+  order_.restart(*this);
   dropWaiting();
   inUnit_ = false;
   if (anew_ || !continuity_.begun()) return;
@@ -153,8 +174,16 @@ void FeedTrack::beginAnew(const RtpPacket& packet) {
   if (decidesStart_) waitUntilNs_ = loop_.nowNs() + kLongestStartWaitNs;
 }
 
+void FeedTrack::waitOrPassOn(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, bool newest) {
+  if (waitUntilNs_ != 0) {
+    waitForStart(packet, bytes, arrivalNs, newest);
+  } else {
+    passOn(packet, bytes, arrivalNs, newest);
+  }
+}
+
 /** The start point is the first packet of its access unit, but a later one shows it: the unit is kept until then. */
-void FeedTrack::waitForStart(const RtpPacket& packet, ByteView bytes, bool newest) {
+void FeedTrack::waitForStart(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, bool newest) {
   const bool late = loop_.nowNs() >= waitUntilNs_;
   const bool decides = decidesStart_ || late || !feed_.startsDecided();
   if (!waiting_.empty() && parseRtp(waiting_.front())->rtpTime != packet.rtpTime) dropWaiting();
@@ -165,7 +194,7 @@ void FeedTrack::waitForStart(const RtpPacket& packet, ByteView bytes, bool newes
   waiting_.emplace_back(bytes.begin(), bytes.end());
   if (decidesStart_ && !late && !showsStart(options_.codec, packet)) return;
   feed_.endWaiting(*this);
-  for (const Bytes& kept : std::exchange(waiting_, {})) passOn(*parseRtp(kept), kept, true);
+  for (const Bytes& kept : std::exchange(waiting_, {})) passOn(*parseRtp(kept), kept, arrivalNs, true);
 }
 
 void FeedTrack::dropWaiting() {
@@ -173,9 +202,9 @@ void FeedTrack::dropWaiting() {
   waiting_.clear();
 }
 
-void FeedTrack::passOn(const RtpPacket& packet, ByteView bytes, bool newest) {
-  if (anew_) goOn(packet);
-  const std::optional<Continuity::Place> place = continuity_.place(packet, loop_.nowNs());
+void FeedTrack::passOn(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, bool newest) {
+  if (anew_) goOn(packet, arrivalNs);
+  const std::optional<Continuity::Place> place = continuity_.place(packet, arrivalNs);
   if (!place) {
     feed_.counters().add(FeedCounter::resumeDroppedPackets, 1);
     return;
@@ -192,9 +221,9 @@ void FeedTrack::passOn(const RtpPacket& packet, ByteView bytes, bool newest) {
   if (decidesStart_ && newest) noteStart(packet, position);
 }
 
-void FeedTrack::goOn(const RtpPacket& packet) {
+void FeedTrack::goOn(const RtpPacket& packet, std::int64_t arrivalNs) {
   anew_ = false;
-  const std::uint32_t rtpTime = alignedTime(packet);
+  const std::uint32_t rtpTime = alignedTime(packet, arrivalNs);
   reportBefore_ = continuity_.reportTime();
   resumedAt_ = packet.rtpTime;
   continuity_.goOn(packet, rtpTime);
@@ -207,8 +236,8 @@ void FeedTrack::goOn(const RtpPacket& packet) {
 }
 
 /** By the time that passed without media; by the sender reports of both sessions where this and the first track have them. */
-std::uint32_t FeedTrack::alignedTime(const RtpPacket& packet) const {
-  const std::uint32_t byArrival = continuity_.timeAt(loop_.nowNs());
+std::uint32_t FeedTrack::alignedTime(const RtpPacket& packet, std::int64_t arrivalNs) const {
+  const std::uint32_t byArrival = continuity_.timeAt(arrivalNs);
   const FeedTrack* first = feed_.resumedBy();
   const std::optional<ReportTime>& before = continuity_.reportTime();
   if (first == nullptr || first == this || !before || !sourceReport_) return byArrival;
@@ -237,15 +266,6 @@ void FeedTrack::noteStart(const RtpPacket& packet, std::uint64_t position) {
   if (unitMarked_ || !showsStart(options_.codec, packet)) return;
   unitMarked_ = true;
   feed_.markStart(unitPosition_);
-}
-
-/** The slot holds the losses of all tracks together. */
-void FeedTrack::publishLoss() {
-  const std::uint64_t lost = sequence_.lost();
-  if (lost == lostPublished_) return;
-  FeedSlot& counters = feed_.counters();
-  counters.set(FeedCounter::lostPackets, counters.get(FeedCounter::lostPackets) + lost - lostPublished_);
-  lostPublished_ = lost;
 }
 
 void FeedTrack::takeRtcp(ByteView bytes) {

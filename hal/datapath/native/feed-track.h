@@ -5,6 +5,7 @@
 #include "continuity.h"
 #include "disposable.h"
 #include "interleaved-connection.h"
+#include "reorder-window.h"
 #include "rtp-sequence.h"
 #include "udp-pair.h"
 
@@ -25,8 +26,8 @@ struct InterleavedFrom {
 };
 using TrackFrom = std::variant<std::monostate, UdpFrom, InterleavedFrom>;
 
-/** One track of a feed as it comes from the origin: checks, statistics, start points, reports of our own. */
-class FeedTrack final : UdpUpstream, FrameTaker {
+/** One track of a feed as it comes from the origin: checks, order, statistics, start points, reports of our own. */
+class FeedTrack final : UdpUpstream, FrameTaker, OrderedPackets {
  public:
   FeedTrack(Feed& feed, Loop& loop, std::uint32_t index, const TrackOptions& options, bool decidesStart);
   FeedTrack(const FeedTrack&) = delete;
@@ -58,18 +59,21 @@ class FeedTrack final : UdpUpstream, FrameTaker {
   void onPairGone() override { from_ = {}; }
   void onFrame(std::uint8_t channel, ByteView bytes) override;
   void onConnectionGone(InterleavedConnection&) override { from_ = {}; }
+  void onOrdered(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, std::uint32_t lostBefore) override;
 
   void takeRtp(ByteView bytes);
+  void putInOrder(const RtpPacket& packet, ByteView bytes, bool overtaken);
+  void giveUpDue();
   void beginAnew(const RtpPacket& packet);
-  void waitForStart(const RtpPacket& packet, ByteView bytes, bool newest);
+  void waitOrPassOn(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, bool newest);
+  void waitForStart(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, bool newest);
   void dropWaiting();
-  void passOn(const RtpPacket& packet, ByteView bytes, bool newest);
-  void goOn(const RtpPacket& packet);
-  [[nodiscard]] std::uint32_t alignedTime(const RtpPacket& packet) const;
+  void passOn(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, bool newest);
+  void goOn(const RtpPacket& packet, std::int64_t arrivalNs);
+  [[nodiscard]] std::uint32_t alignedTime(const RtpPacket& packet, std::int64_t arrivalNs) const;
   void takeRtcp(ByteView bytes);
   void passReportOn();
   void noteStart(const RtpPacket& packet, std::uint64_t position);
-  void publishLoss();
   void sendReport();
   void punch(const UdpFrom& udp);
   void leave();
@@ -81,7 +85,8 @@ class FeedTrack final : UdpUpstream, FrameTaker {
   bool decidesStart_;
   TrackFrom from_;
   RtpSequence sequence_;
-  std::uint64_t lostPublished_ = 0;
+  ReorderWindow order_;
+  Loop::Timer orderTimer_;
 
   /** The access unit that is coming in. */
   bool inUnit_ = false;

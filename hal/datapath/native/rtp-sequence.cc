@@ -14,14 +14,7 @@ constexpr std::uint32_t kNoSeq = 0x10000;
 
 }  // namespace
 
-void RtpSequence::restart() {
-  lostBefore_ = lost();
-  received_ = 0;
-  started_ = false;
-}
-
 void RtpSequence::begin(const RtpPacket& packet) {
-  lostBefore_ = lost();
   started_ = true;
   ssrc_ = packet.ssrc;
   payloadType_ = packet.payloadType;
@@ -101,10 +94,6 @@ void RtpSequence::follow(const RtpPacket& packet, std::int64_t arrivalNs) {
 
 std::int64_t RtpSequence::expected() const {
   return started_ ? static_cast<std::int64_t>(cycles_ + maxSeq_) - baseSeq_ + 1 : 0;
-}
-
-std::uint64_t RtpSequence::lost() const {
-  return lostBefore_ + static_cast<std::uint64_t>(std::max<std::int64_t>(0, expected() - received_));
 }
 
 ReceptionFigures RtpSequence::report() {

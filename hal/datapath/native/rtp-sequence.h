@@ -35,10 +35,8 @@ class RtpSequence {
 
   Verdict take(const RtpPacket& packet, std::int64_t arrivalNs);
   /** What comes next is the first packet of a new session. */
-  void restart();
+  void restart() { started_ = false; }
 
-  /** Expected minus received, of all sources of this track so far; falls again when a late packet comes. */
-  [[nodiscard]] std::uint64_t lost() const;
   [[nodiscard]] bool heard() const { return started_; }
   [[nodiscard]] std::uint32_t ssrc() const { return ssrc_; }
   /** For the next report; begins a new interval. */
@@ -65,7 +63,6 @@ class RtpSequence {
   std::uint32_t badSeq_ = 0x10000;
   std::int64_t received_ = 0;
   std::int64_t followedNs_ = 0;
-  std::uint64_t lostBefore_ = 0;
   std::int64_t expectedPrior_ = 0;
   std::int64_t receivedPrior_ = 0;
   std::uint32_t lastTransit_ = 0;

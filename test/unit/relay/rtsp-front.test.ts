@@ -66,7 +66,7 @@ describe('RTSP front', () => {
     const [, setup, , played] = await viewer.watch('tcp');
     assert.match(setup?.headers.get('Transport') ?? '', /RTP\/AVP\/TCP;unicast;interleaved=0-1/);
     assert.equal(played?.status, 200);
-    relay.datapath.feeds[0]?.push(0, rtp({ seq: 1, rtpTime: 1, payload: idr }));
+    relay.datapath.feeds[0]?.push(0, rtp({ seq: 2, rtpTime: 1, payload: idr }));
     const alive = await viewer.ask('GET_PARAMETER', url, { Session: sessionOf(setup as never) });
     assert.equal(alive.status, 200);
     assert.deepEqual(
