@@ -57,6 +57,8 @@ export interface NativeEngine {
   /** One message of so many bytes. Answered by nothing, as `sendText`. */
   consumed: Command<{ id: number; bytes: number }>;
   sendText: Command<{ id: number; text: Uint8Array }>;
+  /** Answered by nothing. */
+  takeFrame: Command<{ id: number; channel: number; bytes: Uint8Array }>;
   closeConnection: OnHandle;
   splice: Command<{ a: number; b: number; toA: Uint8Array; toB: Uint8Array; slot: number }>;
   closeSplice: OnHandle;

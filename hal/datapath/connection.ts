@@ -41,6 +41,11 @@ export class NativeConnection implements InterleavedConnection {
     if (!this.#closing && !this.#port.closed) this.#port.engine.sendText(0, { id: this.id, text });
   }
 
+  takeFrame(channel: number, payload: Uint8Array): void {
+    if (this.#closing || this.#port.closed) return;
+    this.#port.engine.takeFrame(0, { id: this.id, channel, bytes: payload });
+  }
+
   counters(): ConnectionCounters {
     return this.#slot.read();
   }

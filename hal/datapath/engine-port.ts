@@ -8,7 +8,7 @@ export type NoticeKind = Exclude<(typeof noticeKinds)[number], 'completed'>;
 
 type RequestName = Exclude<
   keyof NativeEngine,
-  'cpuNs' | 'realtime' | 'close' | 'consumed' | 'sendText' | 'keepAlive'
+  'cpuNs' | 'realtime' | 'close' | 'consumed' | 'sendText' | 'takeFrame' | 'keepAlive'
 >;
 type OptionsOf<N extends RequestName> = Parameters<NativeEngine[N]>[1];
 

@@ -78,6 +78,8 @@ export interface InterleavedConnection extends Closeable {
   readonly ended: Signal<{ end: ConnectionEnd; errno: number }>;
   /** Queues text to be sent at the next frame boundary, before any frame queued later. At most 256 KiB waits. */
   send(text: Uint8Array): void;
+  /** A '$' frame of the peer's that came by another connection (RTSP over HTTP): taken as if it had been read here. */
+  takeFrame(channel: number, payload: Uint8Array): void;
   /** Sends what is queued as text (at most 1 s), then FIN. Idempotent. */
   close(): Promise<void>;
   counters(): ConnectionCounters;

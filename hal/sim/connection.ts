@@ -85,7 +85,7 @@ export class SimConnection implements InterleavedConnection {
       for (const unit of this.#parser.push(bytes)) {
         if (this.#over || this.closed) return;
         if (unit.kind === 'message') this.message.emit(unit.bytes);
-        else this.#frame(unit.channel, unit.payload);
+        else this.takeFrame(unit.channel, unit.payload);
       }
     } catch (error) {
       if (!isWeirError(error, 'RTSP_BAD_MESSAGE')) throw error;
@@ -93,7 +93,8 @@ export class SimConnection implements InterleavedConnection {
     }
   }
 
-  #frame(channel: number, payload: Uint8Array): void {
+  takeFrame(channel: number, payload: Uint8Array): void {
+    if (this.#over || this.closed) return;
     const receive = this.channels.get(channel);
     if (receive) receive(payload);
     else this.#count.rxUnknownFrames += 1n;

@@ -604,6 +604,10 @@ export function feedContract(open: () => Promise<DatapathWorld>): void {
     await until(() => [path, byUdp.path].every((each) => each.counters().txBytes === bytesOf(sent)));
     byTcp.far.write(encodeFrame(7, receiverReport(2)));
     await until(() => path.counters().reportedLostPackets === 2n);
+    // One that the viewer says on another connection (RTSP over HTTP) is heard alike.
+    byTcp.connection.takeFrame(7, receiverReport(4));
+    await until(() => path.counters().reportedLostPackets === 4n);
+    assert.equal(path.counters().rxRtcpPackets, 2n);
     assert.equal(byTcp.connection.counters().rxUnknownFrames, 0n);
   });
 }

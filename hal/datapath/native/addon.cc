@@ -125,6 +125,16 @@ napi_value sendText(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value takeFrame(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  NapiReader read = call.options();
+  const auto id = read.handle<ConnectionId>("id");
+  const std::uint8_t channel = read.u8("channel");
+  Bytes bytes = read.bytes("bytes");
+  if (call.ready()) call.engine().takeFrame(id, channel, std::move(bytes));
+  return nullptr;
+}
+
 napi_value splice(napi_env env, napi_callback_info info) {
   Call call(env, info);
   NapiReader read = call.options();
@@ -349,6 +359,7 @@ NAPI_MODULE_INIT() {
       method("adopt", adopt),
       method("consumed", consumed),
       method("sendText", sendText),
+      method("takeFrame", takeFrame),
       method("closeConnection", onHandle<ConnectionId, &Engine::closeConnection>),
       method("splice", splice),
       method("closeSplice", onHandle<SpliceId, &Engine::closeSplice>),

@@ -45,6 +45,12 @@ void Engine::sendText(ConnectionId id, Bytes text) {
   });
 }
 
+void Engine::takeFrame(ConnectionId id, std::uint8_t channel, Bytes bytes) {
+  core_->post(Done(), [id, channel, bytes = std::move(bytes)](Core& core, auto&&) {
+    if (InterleavedConnection* connection = core.connection(id)) connection->takeFrame(channel, bytes);
+  });
+}
+
 void Engine::closeConnection(ConnectionId id, Done done) {
   core_->post(std::move(done), [id](Core& core, auto&& d) { core.closeConnection(id, std::move(d)); });
 }

@@ -210,6 +210,8 @@ class Engine {
   void consumed(ConnectionId id, std::uint32_t messages, std::uint64_t bytes);
   /** More than 256 KiB waiting ends the connection with `overflow`. Nothing happens on a dead handle. */
   void sendText(ConnectionId id, Bytes text);
+  /** A '$' frame of the peer's that came by another way: taken as if it had been read here. Nothing on a dead handle. */
+  void takeFrame(ConnectionId id, std::uint8_t channel, Bytes bytes);
   /** Sends queued text (at most 1 s), then FIN. An ended connection is freed by this call too. */
   void closeConnection(ConnectionId id, Done done);
 

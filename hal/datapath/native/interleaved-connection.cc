@@ -146,11 +146,15 @@ void InterleavedConnection::deliver(const RtspItem& item) {
     ++messagesOut_;
     messageBytesOut_ += item.bytes.size();
     sink_.message(id_, item.bytes);
-    return;
+  } else {
+    takeFrame(item.channel, item.bytes);
   }
+}
+
+void InterleavedConnection::takeFrame(std::uint8_t channel, ByteView bytes) {
   for (const Claim& claim : claims_) {
-    if (claim.channel != item.channel) continue;
-    claim.taker->onFrame(item.channel, item.bytes);
+    if (claim.channel != channel) continue;
+    claim.taker->onFrame(channel, bytes);
     return;
   }
   count(ConnectionCounter::rxUnknownFrames, 1);

@@ -59,6 +59,8 @@ class InterleavedConnection final : Loop::Ready {
 
   void consumed(std::uint32_t messages, std::uint64_t bytes);
   void sendText(ByteView text);
+  /** A frame from the peer, read here or come by another way. */
+  void takeFrame(std::uint8_t channel, ByteView bytes);
   /** A frame that goes with the text: RTCP of our own. */
   void sendFrame(std::uint8_t channel, ByteView bytes);
   /** Sends text that waits, then FIN, then `done`; `over` when the peer has closed too, or after a second. */

@@ -1,6 +1,8 @@
 /** RTSP over HTTP (Apple, "Tunnelling RTSP and RTP through HTTP"). */
 import assert from 'node:assert/strict';
 import type { Duplex } from 'node:stream';
+import { encodeFrame } from '../../../hal/sim/interleaved.ts';
+import { receiverReport } from '../../contract/media.ts';
 import { HandClock, settled } from '../session/scripted.ts';
 import { idr, rtp, SimRelay, SimRtspViewer, sessionOf, url } from './sim-relay.ts';
 import { answerHead, base64, getOf, joined, postOf, readAll } from './sim-tunnel.ts';
@@ -131,6 +133,17 @@ describe('RTSP over HTTP', () => {
       )?.status,
       200,
     );
+  });
+
+  it('hears of loss by the receiver reports that come in a POST (RFC 3550 s.6.4.2)', async () => {
+    const { viewer, posts } = await tunnel();
+    await viewer.watch('tcp');
+    posts[0]?.write(base64(encodeFrame(1, receiverReport(5))));
+    posts[0]?.write(base64(encodeFrame(1, receiverReport(7))));
+    await settled();
+    const [counted] = relay.monitor.viewers().map((each) => each.counters());
+    assert.equal(counted?.reportedLostPackets, 7n);
+    assert.equal(counted?.rxRtcpPackets, 2n);
   });
 
   it('takes POSTs one after the other, as those do that keep to their Content-Length', async () => {

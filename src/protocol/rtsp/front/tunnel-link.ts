@@ -2,7 +2,7 @@ import { type Clock, isWeirError } from '#base';
 import type { Datapath, Endpoint, InterleavedConnection, MessageLimits, TcpConnection } from '#hal';
 import { endStream } from '../../end-stream.ts';
 import { type MessageListener, MessageStream } from '../message-stream.ts';
-import { Base64Stream, MessageReader, tunnelOpened } from '../wire/index.ts';
+import { Base64Stream, type InterleavedFrame, MessageReader, tunnelOpened } from '../wire/index.ts';
 import type { ViewerLink } from './viewer-link.ts';
 
 /** How long one connection of a tunnel may outlive another that it follows, or that followed it. */
@@ -25,6 +25,7 @@ export class TunnelLink implements ViewerLink {
   readonly #get: MessageStream;
   readonly #reader: MessageReader;
   #listener: MessageListener | undefined;
+  #interleaved: InterleavedConnection | undefined;
   #post: Post | undefined;
   #postWaits = false;
   #paused = false;
@@ -100,13 +101,19 @@ export class TunnelLink implements ViewerLink {
     try {
       this.#reader.push(decode());
       for (let item = this.#reader.next(); item !== undefined; item = this.#reader.next()) {
-        if (item.kind === 'frame') listener.frame();
+        if (item.kind === 'frame') this.#takeFrame(listener, item);
         else listener.message(item);
       }
     } catch (error) {
       if (!isWeirError(error, 'RTSP_BAD_MESSAGE')) throw error;
       listener.badMessage(error);
     }
+  }
+
+  /** The viewer's RTCP belongs to the connection that its media goes out by. */
+  #takeFrame(listener: MessageListener, { channel, payload }: InterleavedFrame): void {
+    this.#interleaved?.takeFrame(channel, payload);
+    listener.frame();
   }
 
   pause(): void {
@@ -127,8 +134,9 @@ export class TunnelLink implements ViewerLink {
     return this.#get.drained();
   }
 
-  adopt(): Promise<InterleavedConnection> {
-    return this.#get.adopt();
+  async adopt(): Promise<InterleavedConnection> {
+    this.#interleaved = await this.#get.adopt();
+    return this.#interleaved;
   }
 
   /** A viewer hangs all of its connections up at once, in any order: what it said before, on the other, is heard. */
