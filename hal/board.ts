@@ -19,6 +19,10 @@ export interface BoardLoad {
 }
 
 export interface Board {
+  /** Random, another one each time the kernel starts. */
+  bootId(): Promise<string>;
+  /** Whether the kernel's wall clock is held by NTP, PTP or GPS. False on a board without a clock of its own that has just started. */
+  clockSynchronised(): boolean;
   facts(): Promise<BoardFacts>;
   load(): Promise<BoardLoad>;
 }

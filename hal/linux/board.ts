@@ -10,12 +10,29 @@ export class LinuxBoard implements Board {
   readonly #proc: string;
   readonly #sys: string;
   readonly #discover: () => Promise<DiscoveredFacts>;
+  readonly #clockSynchronised: () => boolean;
   #facts: Promise<BoardFacts> | undefined;
 
-  constructor(options: { proc?: string; sys?: string; discover?: () => Promise<DiscoveredFacts> } = {}) {
+  constructor(
+    options: {
+      proc?: string;
+      sys?: string;
+      discover?: () => Promise<DiscoveredFacts>;
+      clockSynchronised?: () => boolean;
+    } = {},
+  ) {
     this.#proc = options.proc ?? '/proc';
     this.#sys = options.sys ?? '/sys';
     this.#discover = options.discover ?? discoverFacts;
+    this.#clockSynchronised = options.clockSynchronised ?? (() => false);
+  }
+
+  async bootId(): Promise<string> {
+    return (await this.#read('sys/kernel/random/boot_id')).trim();
+  }
+
+  clockSynchronised(): boolean {
+    return this.#clockSynchronised();
   }
 
   facts(): Promise<BoardFacts> {

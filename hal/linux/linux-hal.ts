@@ -8,6 +8,7 @@ import { Nft } from './nft.ts';
 import { LinuxNics } from './nics.ts';
 import { Rtnetlink } from './rtnetlink.ts';
 import { WEIR_TABLE } from './ruleset.ts';
+import { openSyscalls } from './syscalls.ts';
 
 /**
  * The machine as it is, in the network namespace of the process. One at a time in a process: each holds two netlink
@@ -17,6 +18,7 @@ export async function openLinuxHal({ log, realtime }: HalOptions): Promise<Hal> 
   const owned = new CloseStack();
   const clock = systemClock;
   try {
+    const { clockSynchronised } = await openSyscalls();
     const network = owned.use(await Rtnetlink.open({ log, clock }));
     const nft = new Nft();
     // Asked before anything is changed: without nft, or without the rights, nothing shall be half-installed.
@@ -29,7 +31,7 @@ export async function openLinuxHal({ log, realtime }: HalOptions): Promise<Hal> 
       forwarding: new LinuxForwarding({ nft, log }),
       interception,
       datapath,
-      board: new LinuxBoard(),
+      board: new LinuxBoard({ clockSynchronised }),
       close: () => owned.close(),
       [Symbol.asyncDispose]: () => owned.close(),
     };

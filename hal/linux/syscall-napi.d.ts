@@ -5,6 +5,7 @@ declare module 'syscall-napi' {
       /** On the calling thread. Throws an Error whose message is strerror(3)'s. Pointers are Buffers. */
       sync(number: bigint, ...args: readonly (bigint | Buffer)[]): bigint;
     };
+    readonly __NR_adjtimex: bigint;
     readonly __NR_ioctl: bigint;
     readonly __NR_setsockopt: bigint;
   };

@@ -3,12 +3,18 @@ import { WeirError } from '#base';
 
 /** ioctl(2) that sets close-on-exec, asm-generic; syscall-napi has no number for fcntl(2). */
 const FIOCLEX = 0x5451n;
+/** struct timex of a 64-bit kernel (adjtimex(2)): its size, and where `status` is. */
+const timexBytes = 208;
+const timexStatusAt = 40;
+const STA_UNSYNC = 0x40;
 
 export interface Syscalls {
   /** Keeps `fd` out of child processes. */
   closeOnExec(fd: number): void;
   /** setsockopt(2) with an int; false when the kernel or our rights refuse. */
   setSocketOption(fd: number, level: number, option: number, value: number): boolean;
+  /** adjtimex(2), read only: whoever keeps the clock (chrony, ntpd, systemd-timesyncd) clears STA_UNSYNC. */
+  clockSynchronised(): boolean;
 }
 
 /** Rejects with DATAPATH_NOT_BUILT when the addon has not been compiled yet. */
@@ -34,6 +40,15 @@ export async function openSyscalls(): Promise<Syscalls> {
       } catch {
         return false;
       }
+    },
+    clockSynchronised: () => {
+      const timex = Buffer.alloc(timexBytes);
+      try {
+        native.syscall.sync(native.__NR_adjtimex, timex);
+      } catch {
+        return false;
+      }
+      return (timex.readInt32LE(timexStatusAt) & STA_UNSYNC) === 0;
     },
   };
 }

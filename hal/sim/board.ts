@@ -19,6 +19,17 @@ export class SimBoard implements Board {
     temperatureMilliC: 45_000,
   };
 
+  clockIsSynchronised = true;
+  boot = '00000000-0000-4000-8000-000000000001';
+
+  async bootId(): Promise<string> {
+    return this.boot;
+  }
+
+  clockSynchronised(): boolean {
+    return this.clockIsSynchronised;
+  }
+
   async facts(): Promise<BoardFacts> {
     return this.#facts;
   }

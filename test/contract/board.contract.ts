@@ -20,6 +20,13 @@ export function boardContract(makeBoard: () => Board): void {
     }
   });
 
+  it('names the boot it is in: the same each time it is asked (a UUID of RFC 9562)', async () => {
+    const board = makeBoard();
+    const bootId = await board.bootId();
+    assert.match(bootId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+    assert.equal(await board.bootId(), bootId);
+  });
+
   it('finds its facts out once', async () => {
     const board = makeBoard();
     assert.deepEqual(await board.facts(), await board.facts());
