@@ -16,6 +16,8 @@ export type Refusal =
   | { readonly why: 'bad-answer'; readonly text: string }
   /** A limit of this box, or its admission. */
   | { readonly why: 'not-admitted'; readonly text: string }
+  /** A part of this box is not able to serve it just now. */
+  | { readonly why: 'not-now'; readonly text: string }
   /** Not allowed in the session's state. */
   | { readonly why: 'state' }
   /** The viewer's right to it is not proven at the origin. */

@@ -14,6 +14,8 @@ export const TerminateCause = {
   adminReboot: 'admin-reboot',
   /** The viewer's port refuses the media (ICMP). */
   portError: 'port-error',
+  /** The box lost its power or was restarted; known at the next start. */
+  nasReboot: 'nas-reboot',
   /** Weir failed. */
   nasError: 'nas-error',
 } as const;

@@ -1,5 +1,6 @@
 /** Answers the session monitor needs from stages that come later; `relay.ts` hands the implementations in. */
 import type { Endpoint } from '#hal';
+import type { ViewerSummary } from './viewer.ts';
 
 /** Facts of a viewer's session that never change. */
 export interface ViewerFacts {
@@ -12,16 +13,19 @@ export interface ViewerFacts {
   readonly startedMonoNs: bigint;
 }
 
+/** `not-now`: it may well be admitted in a while. */
+export type Admitted =
+  | { readonly admitted: true }
+  | { readonly admitted: false; readonly why: 'not-admitted' | 'not-now'; readonly text: string };
+
 /** May this viewer join? Asked before anything is promised to it. A text refuses it and says why. */
 export interface Admission {
-  admit(
-    facts: ViewerFacts,
-  ): Promise<{ readonly admitted: true } | { readonly admitted: false; readonly text: string }>;
+  admit(facts: ViewerFacts): Promise<Admitted>;
 }
 
-/** Awaited before the first media packet leaves, once per session. Rejecting ends the session. */
+/** Awaited before the first media packet leaves, once per session: its transport is known by then. Rejecting ends the session. */
 export interface SessionStart {
-  started(facts: ViewerFacts): Promise<void>;
+  started(viewer: ViewerSummary): Promise<void>;
 }
 
 /** Awaited, at most 2 s, before the upstream session is torn down. */

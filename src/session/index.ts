@@ -1,6 +1,7 @@
 export type { FeedEntry } from './feed-entry.ts';
 export {
   type Admission,
+  type Admitted,
   type Farewell,
   openHooks,
   type SessionHooks,

@@ -45,6 +45,7 @@ export interface MonitorLimits {
  * URL and none for the others, and ends what is no longer wanted.
  */
 export class SessionMonitor implements Monitor, Closeable {
+  /** Sent when a viewer's place in its feed is closed and its counters are final; then, maybe, its feed is closed. */
   readonly viewerEnded: Signal<Viewer>;
   readonly feedOpened: Signal<FeedEntry>;
   readonly #entries = new Map<string, FeedEntry>();
@@ -122,7 +123,7 @@ export class SessionMonitor implements Monitor, Closeable {
     };
     entry.interested(caller);
     const admission = await this.#hooks.admission.admit(facts);
-    if (!admission.admitted) return refused({ why: 'not-admitted', text: admission.text });
+    if (!admission.admitted) return refused({ why: admission.why, text: admission.text });
     const { feed } = entry;
     if (feed === undefined || entry.closing || this.#isOver(caller)) return refused({ why: 'ended' });
     const viewer = new Viewer({

@@ -203,7 +203,9 @@ export class Viewer implements ViewerSession, ViewerSummary {
   }
 
   async begin(): Promise<void> {
-    this.#announced ??= this.#hooks.sessionStart.started(this.facts);
+    // Ended while the answer to PLAY went out: it never began.
+    if (this.#ending) return;
+    this.#announced ??= this.#hooks.sessionStart.started(this);
     try {
       await this.#announced;
     } catch (error) {

@@ -323,6 +323,22 @@ describe('SessionMonitor: ends', () => {
     assert.deepEqual(stage.paths[0]?.calls, ['play']);
   });
 
+  it('records no start of a session that ended while the answer to its PLAY went out', async () => {
+    const started: string[] = [];
+    const stage = new Stage({
+      sessionStart: { started: async ({ sessionId }) => void started.push(sessionId) },
+    });
+    const watching = await stage.watch(caller(1));
+    assert.ok(watching.ok);
+    const joined = await stage.monitor.join(caller(2), target, proof());
+    assert.ok(joined.ok);
+    assert.ok((await joined.value.setup(0, proof())).ok);
+    assert.ok((await joined.value.play({ tracks: [], range: undefined, proof: proof() })).ok);
+    await joined.value.end(TerminateCause.lostCarrier);
+    await joined.value.begin();
+    assert.deepEqual(started, [watching.value.sessionId]);
+  });
+
   it('ends a session whose start cannot be recorded, without a packet', async () => {
     const stage = new Stage({ sessionStart: { started: () => Promise.reject(new Error('disk full')) } });
     await stage.watch(caller(1));
@@ -331,7 +347,9 @@ describe('SessionMonitor: ends', () => {
   });
 
   it('refuses a viewer that admission does not admit, with nothing left behind', async () => {
-    const stage = new Stage({ admission: { admit: async () => ({ admitted: false, text: 'quota' }) } });
+    const stage = new Stage({
+      admission: { admit: async () => ({ admitted: false, why: 'not-admitted', text: 'quota' }) },
+    });
     const outcome = await stage.watch(caller(1));
     assert.deepEqual(outcome, refused({ why: 'not-admitted', text: 'quota' }));
     assert.equal(stage.monitor.viewers().length, 0);

@@ -27,6 +27,8 @@ export function replyTo(refusal: Refusal): Reply {
       return { status: 502 };
     case 'not-admitted':
       return { status: 453 };
+    case 'not-now':
+      return { status: 503 };
     case 'state':
     case 'not-proven':
       return { status: 455 };
