@@ -10,6 +10,8 @@ import {
   type TcpConnection,
   type TcpListener,
 } from '#hal';
+import type { Store } from '#storage';
+import { BillingManager } from './billing/index.ts';
 import { applyStages, type Config, type Stage } from './config/index.ts';
 import { Feed } from './feed/index.ts';
 import { Heartbeat } from './health/index.ts';
@@ -27,6 +29,17 @@ import { openHooks, SessionMonitor } from './session/index.ts';
 /** An origin that comes back shall be noticed soon: an attempt waits no longer than the longest pause between two. */
 const reconnectMs = 2000;
 
+export interface RelayOptions {
+  readonly config: Config;
+  readonly hal: Hal;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Shared with the store, which has alarms of its own. */
+  readonly alarms?: Alarms;
+  /** Where sessions are recorded. Stays the caller's to close. */
+  readonly store?: Store;
+}
+
 /**
  * The running core of the box, and the only place where its stages are wired: what comes first is opened first and
  * closed last.
@@ -34,6 +47,8 @@ const reconnectMs = 2000;
 export class Relay implements Closeable {
   readonly alarms: Alarms;
   readonly monitor: SessionMonitor;
+  /** None without a store: everybody is welcome, and nothing is recorded. */
+  readonly billing: BillingManager | undefined;
   readonly #hal: Hal;
   readonly #log: Log;
   readonly #clock: Clock;
@@ -46,17 +61,18 @@ export class Relay implements Closeable {
   #config: Config;
   #applied: Config | undefined;
 
-  private constructor(options: { config: Config; hal: Hal; log: Log; clock: Clock }) {
+  private constructor(options: RelayOptions) {
     const { config, hal, log, clock } = options;
     this.#config = config;
     this.#hal = hal;
     this.#log = log;
     this.#clock = clock;
-    this.alarms = new Alarms({ clock, log });
+    this.alarms = options.alarms ?? new Alarms({ clock, log });
+    this.billing = options.store && this.#newBilling(options.store);
     this.monitor = new SessionMonitor({
       clock,
       log,
-      hooks: openHooks,
+      hooks: { ...openHooks, ...(this.billing && { admission: this.billing, sessionStart: this.billing }) },
       openFeed: (feed) =>
         Feed.open({
           ...feed,
@@ -95,7 +111,7 @@ export class Relay implements Closeable {
   }
 
   /** Brings the box up with `config`; when something fails, all that was done is undone and the error is thrown. */
-  static async start(options: { config: Config; hal: Hal; log: Log; clock: Clock }): Promise<Relay> {
+  static async start(options: RelayOptions): Promise<Relay> {
     const { log } = options;
     const relay = new Relay(options);
     try {
@@ -116,6 +132,7 @@ export class Relay implements Closeable {
     this.#parts.use(interception);
     this.#parts.defer(() => this.#intake.close());
     this.#parts.use(this.#rtspFront);
+    if (this.billing) this.#bill(this.billing);
     this.#parts.use(this.monitor);
     const listen = async (address: string) => {
       const listener = await datapath.listen({
@@ -132,11 +149,32 @@ export class Relay implements Closeable {
     this.#listen(interception.repaired.on(({ what }) => this.#log.warn('interception put back', { what })));
     this.#listen(nics.changed.on((nic) => this.#watchLink(nic)));
     this.#listen(this.monitor.feedOpened.on(({ origin }) => this.#isLive(origin)));
+    this.billing?.open();
     await this.apply(this.#config);
     for (const role of nicRoles) this.#watchLink(nics.get(role));
     const heartbeat = new Heartbeat({ interception, datapath, alarms: this.alarms, clock: this.#clock });
     this.#parts.use(heartbeat);
     await heartbeat.start();
+  }
+
+  #newBilling(store: Store): BillingManager {
+    const { nics, board } = this.#hal;
+    return new BillingManager({
+      store,
+      config: () => this.#config.billing,
+      synchronised: () => board.clockSynchronised(),
+      macOf: (address) => nics.macOf(address),
+      deliveries: () => [],
+      alarms: this.alarms,
+      clock: this.#clock,
+      log: this.#log,
+    });
+  }
+
+  /** It hears of viewers until the last one has ended, and waits for their records. */
+  #bill(billing: BillingManager): void {
+    this.#parts.use(billing);
+    this.#listen(this.monitor.viewerEnded.on((viewer) => billing.ended(viewer)));
   }
 
   #listen(listening: Disposable): void {

@@ -10,7 +10,7 @@ export interface Usage {
 }
 
 /** What a session costs. */
-export interface Charge {
+export type Charge = {
   /** With as many decimals as the tariff says. */
   readonly amount: string;
   /** ISO 4217. */
@@ -20,7 +20,7 @@ export interface Charge {
   readonly unit: 'bytes' | 'packets';
   /** Units that were charged: those above the tariff's free ones. */
   readonly units: string;
-}
+};
 
 const minuteMs = 60_000;
 
@@ -31,6 +31,17 @@ const roundings = {
   down: BigNumber.ROUND_DOWN,
 } as const;
 
+const kinds = new Map<string, typeof BigNumber>();
+
+/** Numbers whose division is rounded like this. Making such a kind takes long, so each is made once: there are 52. */
+function exact(decimals: number, rounding: Tariff['rounding']): typeof BigNumber {
+  const name = `${decimals} ${rounding}`;
+  const kind =
+    kinds.get(name) ?? BigNumber.clone({ DECIMAL_PLACES: decimals, ROUNDING_MODE: roundings[rounding] });
+  kinds.set(name, kind);
+  return kind;
+}
+
 /**
  * Everything is kept over one common denominator, so that the only division, the last step, is also the only rounding.
  * A session that got no media costs nothing.
@@ -40,7 +51,7 @@ export function chargeFor(tariff: Tariff, usage: Usage): Charge {
   const used = unit === 'bytes' ? usage.bytes : usage.packets;
   const free = BigInt(tariff.freeUnits);
   const units = used > free ? used - free : 0n;
-  const Exact = BigNumber.clone({ DECIMAL_PLACES: decimals, ROUNDING_MODE: roundings[tariff.rounding] });
+  const Exact = exact(decimals, tariff.rounding);
   const unitsPerPrice = unit === 'bytes' ? tariff.megabyteBytes : '1';
   const unitPrice = unit === 'bytes' ? tariff.pricePerMegabyte : tariff.pricePerPacket;
   const denominator = new Exact(unitsPerPrice).times(minuteMs);

@@ -1,5 +1,7 @@
+export { BillingManager, type RecordedSession, type StartedSession } from './billing-manager.ts';
 export { type Charge, chargeFor, type Usage } from './charge.ts';
 export { RecordIds } from './record-id.ts';
 export { Subscribers } from './subscribers.ts';
 export { type Tariff, tariffFor } from './tariff.ts';
 export { type Terms, TermsBook } from './terms.ts';
+export { type SessionFacts, storedFacts, type UsageRecord } from './usage-record.ts';

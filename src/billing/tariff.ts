@@ -1,7 +1,7 @@
 import { type Config, urlMatches } from '../config/index.ts';
 
 /** What one session costs, as it was in force when the session began. Prices are decimal strings. */
-export interface Tariff {
+export type Tariff = {
   readonly name: string;
   readonly version: string;
   /** ISO 4217. */
@@ -17,7 +17,7 @@ export interface Tariff {
   readonly minimum: string;
   readonly decimals: number;
   readonly rounding: 'half-up' | 'half-even' | 'up' | 'down';
-}
+};
 
 type BillingConfig = Config['billing'];
 type Rule = BillingConfig['tariffs'][number];

@@ -39,7 +39,6 @@ export const billingTree = {
       max: 3650,
       default: 90,
       help: 'how long a record is kept after everyone who must have it has it',
-      live: false,
     },
     currency: {
       type: 'string',

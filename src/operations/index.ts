@@ -1,3 +1,14 @@
+export { type DestinationStatus, type OutboxStatus, outboxStatus } from './outbox-status.ts';
+export {
+  type CorrectedTimes,
+  type ExportedEntry,
+  type ExportHeader,
+  exportEntries,
+  exportHeader,
+  type RecordRow,
+  type RecordsQuery,
+  recordRows,
+} from './records.ts';
 export {
   endpointText,
   type FeedStatus,
@@ -8,3 +19,4 @@ export {
   type ViewerStatus,
   viewerStatus,
 } from './relay-status.ts';
+export { type Verification, verifyRecords } from './verify-records.ts';

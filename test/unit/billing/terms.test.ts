@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { BlockList, isIPv4 } from 'node:net';
-import { Subscribers } from '../../../src/billing/index.ts';
-import { TermsBook } from '../../../src/billing/index.ts';
+import { Subscribers, TermsBook } from '../../../src/billing/index.ts';
 import { parseConfig } from '../../../src/config/index.ts';
 
 const billing = (value: object) =>

@@ -1,0 +1,396 @@
+import { type Alarms, type Clock, type Closeable, describeError, type Log, Signal, WeirError } from '#base';
+import type { LeftOpenSession, Store, StoredEntry } from '#storage';
+import type { Config } from '../config/index.ts';
+import { Meter, type UsageSample } from '../meter/index.ts';
+import { TerminateCause } from '../protocol/index.ts';
+import type { Admission, Admitted, SessionStart, ViewerSummary } from '../session/index.ts';
+import { BootClock } from './boot-clock.ts';
+import { RecordIds } from './record-id.ts';
+import { TermsBook } from './terms.ts';
+import {
+  type SessionFacts,
+  sessionFacts,
+  storedFacts,
+  type UsageRecord,
+  usageRecord,
+} from './usage-record.ts';
+
+/** A start that is not durable after so long is given up: the viewer waits for its media meanwhile. */
+const startMs = 5000;
+/** How long the end of the box waits for records; what is not stored then is closed at the next start. */
+const closeMs = 5000;
+const clockWatchMs = 5000;
+const retentionMs = 3_600_000;
+const dayMs = 86_400_000;
+
+/** A session that is billed, from its first PLAY on. */
+interface BilledSession {
+  readonly viewer: ViewerSummary;
+  readonly facts: SessionFacts;
+  readonly startedMonoNs: bigint;
+  readonly meter: Meter;
+  /** Resolves when its start is durable. */
+  readonly stored: Promise<void>;
+  state: 'starting' | 'billed' | 'unbilled';
+}
+
+/** A session that began: what a collector is told first. */
+export interface StartedSession {
+  readonly sessionId: string;
+  readonly facts: SessionFacts;
+  readonly startedAt: number;
+}
+
+/** A record that is durable. */
+export interface RecordedSession {
+  readonly entry: StoredEntry;
+  readonly record: UsageRecord;
+}
+
+/**
+ * The seed's billing information manager (34): makes each session's start durable before its first packet, its counters
+ * each few seconds, and its record when it has ended.
+ */
+export class BillingManager implements Admission, SessionStart, Closeable {
+  /** A session's start is durable. */
+  readonly sessionStarted: Signal<StartedSession>;
+  readonly recorded: Signal<RecordedSession>;
+  readonly #store: Store;
+  readonly #config: () => Config['billing'];
+  readonly #macOf: (address: string) => string | undefined;
+  readonly #deliveries: (facts: SessionFacts) => readonly string[];
+  readonly #alarms: Alarms;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #bootClock: BootClock;
+  readonly #terms: TermsBook;
+  readonly #recordIds: RecordIds;
+  readonly #sessions = new Map<string, BilledSession>();
+  readonly #finishing = new Set<Promise<void>>();
+  readonly #timers = new Set<Disposable>();
+  /** Starts that have taken too long and are still under way. */
+  #overdue = 0;
+  #unbilledSessions = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: {
+    store: Store;
+    config: () => Config['billing'];
+    /** Whether the machine's wall clock is synchronised. */
+    synchronised: () => boolean;
+    macOf: (address: string) => string | undefined;
+    /** Names of the destinations that are to get the record of such a session. */
+    deliveries: (facts: SessionFacts) => readonly string[];
+    alarms: Alarms;
+    clock: Clock;
+    log: Log;
+  }) {
+    const { store, config, macOf, deliveries, alarms, clock, log } = options;
+    this.#store = store;
+    this.#config = config;
+    this.#macOf = macOf;
+    this.#deliveries = deliveries;
+    this.#alarms = alarms;
+    this.#clock = clock;
+    this.#log = log;
+    this.#bootClock = new BootClock(clock, options.synchronised);
+    this.#terms = new TermsBook(config);
+    this.#recordIds = new RecordIds(clock.nowMs);
+    const listenerFailed = (error: unknown) => log.error('listener failed', { error: describeError(error) });
+    this.sessionStarted = new Signal(listenerFailed);
+    this.recorded = new Signal(listenerFailed);
+  }
+
+  /** Closes what the last run left open, and begins to store counters. Nothing is waited for. */
+  open(): void {
+    for (const session of this.#store.leftOpen) this.#track(this.#recover(session));
+    this.#timers.add(this.#store.healthChanged.on(() => this.#clearAlarms()));
+    this.#watchClock();
+    this.#timers.add(this.#clock.every(retentionMs, () => this.#retain()));
+    this.#checkpointLater();
+  }
+
+  /** How many sessions were relayed without a record since the box runs. */
+  get unbilledSessions(): number {
+    return this.#unbilledSessions;
+  }
+
+  /** Live counters of the sessions whose start is durable. */
+  samples(): readonly UsageSample[] {
+    return [...this.#sessions.values()].filter(isBilled).map(({ meter }) => meter.sample());
+  }
+
+  /** Resolves when the sessions that have ended so far have their records. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#finishing);
+  }
+
+  async admit(): Promise<Admitted> {
+    if (this.#config().whenFull === 'relay-unbilled') return { admitted: true };
+    const { health } = this.#store;
+    if (health === 'full' || health === 'failed') {
+      const text = `new viewers are refused: the disk for records is ${health}`;
+      this.#alarms.raise({ name: 'billing.refusing', severity: 'critical', text });
+      return { admitted: false, why: 'not-admitted', text };
+    }
+    if (this.#overdue > 0) {
+      return { admitted: false, why: 'not-now', text: 'the disk for records does not answer' };
+    }
+    return { admitted: true };
+  }
+
+  /** Resolves when the session's start is durable, or may go on without a record. */
+  async started(viewer: ViewerSummary): Promise<void> {
+    const session = this.#begin(viewer);
+    this.#sessions.set(viewer.sessionId, session);
+    try {
+      await this.#inTime(session);
+    } catch (error) {
+      if (this.#config().whenFull !== 'relay-unbilled') throw error;
+      this.#relayUnbilled(session, error);
+    }
+  }
+
+  #begin(viewer: ViewerSummary): BilledSession {
+    const { sessionId, transport } = viewer;
+    const { url, protocol, origin, viewer: at } = viewer.facts;
+    const mac = this.#macOf(at.address);
+    const terms = this.#terms.termsFor({ url, address: at.address, mac });
+    const facts = sessionFacts({ url, origin, viewer: at, mac, protocol, transport, terms });
+    const startedMonoNs = this.#clock.monoNs();
+    const { at: startedAt, trusted: clockTrusted } = this.#bootClock.wallTimeOf(startedMonoNs);
+    const stored = this.#store.ledger
+      .start({ sessionId, startedAt, clockTrusted, startedMonoNs, facts })
+      .then(() => {
+        session.state = 'billed';
+        this.sessionStarted.emit({ sessionId, facts, startedAt });
+      });
+    const session: BilledSession = {
+      viewer,
+      facts,
+      startedMonoNs,
+      meter: new Meter({ sessionId, read: () => viewer.counters(), clock: this.#clock, log: this.#log }),
+      stored,
+      state: 'starting',
+    };
+    return session;
+  }
+
+  async #inTime({ stored }: BilledSession): Promise<void> {
+    const late = new AbortController();
+    const limit = this.#clock.sleep(startMs, late.signal).then(() => {
+      this.#isOverdue(stored);
+      throw new WeirError('TIMED_OUT', 'the start of a session was not stored in time', {
+        fields: { ms: startMs },
+        advice: 'look at the disk of the data folder',
+      });
+    });
+    limit.catch(() => {});
+    try {
+      await Promise.race([stored, limit]);
+    } finally {
+      late.abort();
+    }
+  }
+
+  #isOverdue(stored: Promise<void>): void {
+    this.#overdue += 1;
+    this.#alarms.raise({
+      name: 'billing.startStalled',
+      severity: 'critical',
+      text: `the start of a session was not stored within ${startMs} ms`,
+    });
+    const over = () => {
+      this.#overdue -= 1;
+      this.#clearAlarms();
+    };
+    stored.then(over, over);
+  }
+
+  #relayUnbilled(session: BilledSession, error: unknown): void {
+    this.#unbilledSessions += 1;
+    session.state = session.state === 'starting' ? 'unbilled' : session.state;
+    this.#log.error('session is relayed without a record', {
+      sessionId: session.viewer.sessionId,
+      error: describeError(error),
+    });
+    this.#alarms.raise({
+      name: 'billing.unbilled',
+      severity: 'critical',
+      text: 'sessions are relayed without a record',
+    });
+  }
+
+  /** A session is over and its counters are final. */
+  ended(viewer: ViewerSummary): void {
+    const session = this.#sessions.get(viewer.sessionId);
+    // One that never played: nothing was delivered, nothing was stored.
+    if (session === undefined) return;
+    this.#sessions.delete(viewer.sessionId);
+    this.#track(this.#finish(session));
+  }
+
+  #track(finishing: Promise<void>): void {
+    const tracked = finishing
+      .catch((error) => this.#log.error('record not stored', { error: describeError(error) }))
+      .finally(() => this.#finishing.delete(tracked));
+    this.#finishing.add(tracked);
+  }
+
+  async #finish(session: BilledSession): Promise<void> {
+    const { viewer, facts, meter, startedMonoNs } = session;
+    const { sessionId, outcome } = viewer;
+    const endedMonoNs = outcome?.endedMonoNs ?? this.#clock.monoNs();
+    const sample = meter.sample();
+    try {
+      await session.stored;
+    } catch {
+      // Told when it happened; there is no open session to close.
+      return;
+    }
+    const { at: endedAt, trusted: clockTrusted } = this.#bootClock.wallTimeOf(endedMonoNs);
+    const startedAt = endedAt - milliseconds(endedMonoNs - startedMonoNs);
+    await this.#record(
+      usageRecord({
+        ...this.#identity(),
+        bootEpoch: this.#store.bootEpoch,
+        sessionId,
+        facts,
+        usage: { ...sample, startedAt, endedAt, clockTrusted, startedMonoNs, endedMonoNs },
+        terminateCause: outcome?.cause ?? TerminateCause.nasError,
+        recovered: false,
+      }),
+      facts,
+    );
+  }
+
+  /** Closes a session of a run that did not end in order. Its times are of its own boot's clock. */
+  async #recover(left: LeftOpenSession): Promise<void> {
+    const { sessionId, bootEpoch, sameBoot, startedMonoNs, aliveMonoNs, counters } = left;
+    const facts = storedFacts(left.facts);
+    const now = this.#bootClock.wallTimeOf(startedMonoNs);
+    const start = sameBoot && now.trusted ? now : { at: left.startedAt, trusted: left.clockTrusted };
+    const endedAt = start.at + milliseconds(aliveMonoNs - startedMonoNs);
+    await this.#record(
+      usageRecord({
+        ...this.#identity(),
+        bootEpoch,
+        sessionId,
+        facts,
+        usage: {
+          ...counters,
+          startedAt: start.at,
+          endedAt,
+          clockTrusted: start.trusted,
+          startedMonoNs,
+          endedMonoNs: aliveMonoNs,
+        },
+        terminateCause: sameBoot ? TerminateCause.nasError : TerminateCause.nasReboot,
+        recovered: true,
+      }),
+      facts,
+    );
+  }
+
+  #identity(): { recordId: string; deviceId: string } {
+    return { recordId: this.#recordIds.next(), deviceId: this.#store.device.id };
+  }
+
+  async #record(record: UsageRecord, facts: SessionFacts): Promise<void> {
+    const { sessionId, clockTrusted, endedAt } = record;
+    const entry = await this.#store.ledger.finish({
+      sessionId,
+      endedAt: Date.parse(endedAt),
+      clockTrusted,
+      record,
+      deliveries: this.#deliveries(facts),
+    });
+    this.#log.info('session recorded', {
+      sessionId,
+      sequence: entry.sequence,
+      bytes: record.viewerTxBytes,
+      amount: record.charge.amount,
+      currency: record.charge.currency,
+      recovered: record.recovered,
+    });
+    this.recorded.emit({ entry, record });
+  }
+
+  /** One after the other: a disk that is slower than the period gets no second one meanwhile. */
+  #checkpointLater(): void {
+    const timer = this.#clock.after(this.#config().checkpointSeconds * 1000, () => {
+      this.#timers.delete(timer);
+      void this.#checkpoint().then(() => this.#closing ?? this.#checkpointLater());
+    });
+    this.#timers.add(timer);
+  }
+
+  async #checkpoint(): Promise<void> {
+    const samples = this.samples();
+    if (samples.length === 0) return;
+    try {
+      await this.#store.ledger.checkpoint(this.#clock.monoNs(), samples);
+    } catch (error) {
+      this.#log.warn('counters not stored', { sessions: samples.length, error: describeError(error) });
+    }
+  }
+
+  /** As soon as the clock is known, the offset of what was told before is signed into the chain, once a boot. */
+  #watchClock(): void {
+    if (this.#bootClock.trusted) return;
+    const watch = this.#clock.every(clockWatchMs, () => {
+      if (!this.#bootClock.trusted) return;
+      watch[Symbol.dispose]();
+      this.#timers.delete(watch);
+      this.#track(this.#correctClock());
+    });
+    this.#timers.add(watch);
+  }
+
+  async #correctClock(): Promise<void> {
+    const { bootEpoch, ledger } = this.#store;
+    const offsetMs = this.#bootClock.offsetMs();
+    await ledger.correctClock({ bootEpoch, offsetMs, at: this.#clock.nowMs() });
+    this.#log.info('clock is known', { bootEpoch, offsetMs });
+  }
+
+  #retain(): void {
+    if (!this.#bootClock.trusted) return;
+    const before = this.#clock.nowMs() - this.#config().retentionDays * dayMs;
+    this.#store.ledger
+      .retain(before)
+      .catch((error) => this.#log.warn('old records not removed', { error: describeError(error) }));
+  }
+
+  #clearAlarms(): void {
+    const { health } = this.#store;
+    if (this.#overdue === 0) this.#alarms.clear('billing.startStalled');
+    if (health === 'full' || health === 'failed' || this.#overdue > 0) return;
+    this.#alarms.clear('billing.refusing');
+    this.#alarms.clear('billing.unbilled');
+  }
+
+  /** Waits for the records of the sessions that have ended. */
+  close(): Promise<void> {
+    this.#closing ??= this.#shutdown();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #shutdown(): Promise<void> {
+    for (const timer of this.#timers) timer[Symbol.dispose]();
+    const late = new AbortController();
+    const limit = this.#clock.sleep(closeMs, late.signal).catch(() => {});
+    await Promise.race([this.settled(), limit]);
+    late.abort();
+    if (this.#finishing.size > 0) {
+      this.#log.error('records are closed at the next start', { sessions: this.#finishing.size });
+    }
+  }
+}
+
+const milliseconds = (ns: bigint): number => Number(ns / 1_000_000n);
+const isBilled = ({ state }: BilledSession): boolean => state === 'billed';

@@ -1,0 +1,1 @@
+export { billedOf, Meter, type UsageSample } from './meter.ts';
