@@ -257,7 +257,7 @@ export interface ViewerCounters {
   readonly txPackets: bigint;
   readonly txBytes: bigint;
   readonly txRtcpPackets: bigint;
-  /** Media not sent: send buffer full, or left out by a jump to a start point. */
+  /** Media not sent: no room in the socket or the link for 250 ms, no way to the viewer, or left out by a jump to a start point. */
   readonly droppedPackets: bigint;
   /**
    * Left out because the viewer was behind and no other picture is decoded from them. As by loss on the way, the
@@ -271,6 +271,7 @@ export interface ViewerCounters {
    * stays behind too long is to be ended.
    */
   readonly behindSinceMonoNs: bigint;
+  /** By UDP: longer than the path to the viewer takes, as far as known here; sent in fragments, and counted as sent. */
   readonly oversizedPackets: bigint;
   readonly rxRtcpPackets: bigint;
   /** Cumulative loss the viewer last reported (RFC 3550 s.6.4.1), summed over its tracks. */

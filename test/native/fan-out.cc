@@ -1,4 +1,3 @@
-#include <algorithm>
 
 #include "feed-rig.h"
 #include "rtcp.h"
@@ -415,90 +414,6 @@ TEST("a track given again is received from its new source only") {
   world.awaitCounter(rig.slot, FeedCounter::rejectedPackets, 1);
   rtpAgain.send(rig.video(true), rig.upstream[0].rtp);
   world.awaitCounter(rig.slot, FeedCounter::rxPackets, 2);
-}
-
-TEST("a packet longer than an Ethernet frame is sent all the same and counted as oversized") {
-  World world;
-  FeedRig rig(world);
-  const auto viewer = rig.addUdp();
-  rig.play(viewer->id);
-  const Bytes large = rig.video(true, 4000);
-  rig.send(0, large);
-  CHECK(viewer->rtp.receive() == large);
-  CHECK_EQ(world.counter(viewer->slot, ViewerCounter::oversizedPackets), 1U);
-}
-
-TEST("where the link takes no segmentation of that length, packets go out one by one and none is lost") {
-  need("ip link set lo mtu 1280");
-  World world;
-  FeedRig rig(world);
-  const auto viewer = rig.addUdp();
-  rig.play(viewer->id);
-  std::vector<Bytes> sent;
-  for (int unit = 0; unit < 20; ++unit) {
-    // Sent without waiting, so that they come in together and make runs.
-    for (int i = 0; i < 6; ++i) {
-      sent.push_back(rig.video(unit == 0, 1316, i > 0));
-      rig.originRtp[0]->send(sent.back(), rig.upstream[0].rtp);
-    }
-    world.awaitCounter(rig.slot, FeedCounter::rxPackets, sent.size());
-  }
-  for (const Bytes& packet : sent) CHECK(viewer->rtp.receive() == packet);
-  CHECK_EQ(world.counter(viewer->slot, ViewerCounter::txPackets), sent.size());
-  CHECK_EQ(world.counter(viewer->slot, ViewerCounter::droppedPackets), 0U);
-  need("ip link set lo mtu 65536");
-}
-
-TEST("a link that is full costs its viewers packets, counted, in turn, and nobody else") {
-  need("ip link add full type veth peer name sink && ip link set sink up && ip link set full up");
-  need("ip address add 10.77.0.1/24 dev full");
-  need("tc qdisc add dev full root handle 1: htb default 1 && tc class add dev full parent 1: classid 1:1 htb rate 100mbit quantum 1514");
-  need("tc qdisc add dev full parent 1:1 pfifo limit 10");
-  World world;
-  FeedRig rig(world);
-  rig.send(0, rig.video(true));
-  PairOptions options;
-  options.address = *Address::parse("10.77.0.1", 0);
-  const auto narrow = World::call<PairOpened>([&](auto done) { world.engine().openPair(options, std::move(done)); });
-  CHECK(narrow.ok());
-  std::vector<std::pair<ViewerId, std::uint32_t>> far;
-  for (int i = 2; i < 22; ++i) {
-    const std::string address = "10.77.0." + std::to_string(i);
-    need("ip neighbour add " + address + " lladdr 02:00:00:00:00:01 dev full");
-    const Address target = *Address::parse(address, 5000);
-    ViewerOptions viewer;
-    viewer.tracks = {{0, UdpTarget{narrow.value.id, target, target}}};
-    viewer.slot = world.newSlot();
-    const auto added =
-        World::call<ViewerAdded>([&](auto done) { world.engine().addViewer(rig.feed, viewer, std::move(done)); });
-    CHECK(added.ok());
-    far.emplace_back(added.value.id, viewer.slot);
-    rig.play(added.value.id);
-  }
-  const auto here = rig.addUdp();
-  rig.play(here->id);
-  here->rtp.receive();
-  constexpr std::uint64_t kPackets = 400;
-  for (std::uint64_t i = 0; i < kPackets; ++i) {
-    const Bytes packet = rig.video(false);
-    rig.send(0, packet);
-    CHECK(here->rtp.receive() == packet);
-  }
-  for (const auto& [id, slot] : far) {
-    CHECK(World::callDone([&, viewer = id](Done done) { world.engine().pause(viewer, std::move(done)); }).ok());
-  }
-  std::uint64_t least = kPackets;
-  std::uint64_t most = 0;
-  for (const auto& [id, slot] : far) {
-    const std::uint64_t sent = world.counter(slot, ViewerCounter::txPackets);
-    least = std::min(least, sent);
-    most = std::max(most, sent);
-    CHECK(world.counter(slot, ViewerCounter::droppedPackets) > 0);
-    CHECK_EQ(sent + world.counter(slot, ViewerCounter::droppedPackets), kPackets + 1);
-  }
-  CHECK(most < 3 * least);
-  CHECK_EQ(world.counter(here->slot, ViewerCounter::droppedPackets), 0U);
-  need("ip link delete full");
 }
 
 TEST("closing a pair ends the sending by it and leaves the feed and the viewer alive") {

@@ -83,6 +83,7 @@ TEST("runs are of one track and equal length, the last packet may be shorter, co
     for (std::size_t i = 0; i < made.count(); ++i) sizes.push_back(made.packets()[i].iov_len);
     runs.push_back(sizes);
     pieces.push_back(made.pieceCount());
+    return true;
   });
   const std::vector<std::vector<std::size_t>> wanted{{1000, 1000, 400}, {1000}, {1200, 1200, 1200}};
   CHECK(runs == wanted);
@@ -100,6 +101,7 @@ TEST("a run never holds more than one datagram can carry") {
       CHECK(made.bytes() <= Run::kMaxBytes);
       CHECK(made.count() <= Run::kMaxPackets);
       packets += made.count();
+      return true;
     });
   }
   CHECK_EQ(packets, 260U);

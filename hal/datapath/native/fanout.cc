@@ -1,17 +1,29 @@
 #include "fanout.h"
 
+#include <algorithm>
+
 namespace weir {
 
 namespace {
 
+/**
+ * How long a packet may wait for room. A key picture for all viewers at once is several times what the link carries
+ * in the time of a picture: it takes some hundred milliseconds, within what players buffer, though the link is not
+ * overloaded. What is older than this comes from a link that is.
+ */
+constexpr std::int64_t kMaxWaitNs = 250 * kNsPerMs;
+/** Viewers may be reached by several links: one that is full must not hold up those on others, nor be tried by all its viewers. */
+constexpr std::size_t kFullInARow = 16;
+/** About as many milliseconds. */
+constexpr int kFruitlessTurns = 50;
+
 class CountingOutcome final : public SendOutcome {
  public:
-  CountingOutcome(std::vector<ViewerSlot>& slots, UdpPair& pair, PacketKind kind)
-      : slots_(slots), pair_(pair), kind_(kind) {}
+  CountingOutcome(std::vector<ViewerSlot>& slots, Destinations& to, UdpPair& pair, PacketKind kind, std::int64_t nowNs)
+      : slots_(slots), to_(to), pair_(pair), kind_(kind), nowNs_(nowNs) {}
 
   void sent(std::size_t first, std::size_t count, std::size_t packets, std::size_t bytes) override {
-    // What is oversized is never segmented: it comes here packet by packet.
-    const bool oversized = packets == 1 && pair_.rtp().isOversized(bytes);
+    const std::size_t longest = bytes + pair_.rtp().headerBytes();
     for (std::size_t i = first; i < first + count; ++i) {
       ViewerSlot& slot = slots_[i];
       if (kind_ == PacketKind::rtcp) {
@@ -20,18 +32,21 @@ class CountingOutcome final : public SendOutcome {
       }
       slot.add(ViewerCounter::txPackets, packets);
       slot.add(ViewerCounter::txBytes, bytes);
-      if (oversized) slot.add(ViewerCounter::oversizedPackets, packets);
+      // What is too long for the path is never segmented: it comes here packet by packet.
+      if (packets == 1 && !to_.takes(i, longest, nowNs_)) slot.add(ViewerCounter::oversizedPackets, 1);
     }
   }
-  void dropped(std::size_t index, std::size_t packets) override {
+  void refused(std::size_t index, std::size_t packets) override {
     if (kind_ == PacketKind::rtp) slots_[index].add(ViewerCounter::droppedPackets, packets);
   }
   void errorsWait() override { pair_.takeErrors(kind_ == PacketKind::rtcp); }
 
  private:
   std::vector<ViewerSlot>& slots_;
+  Destinations& to_;
   UdpPair& pair_;
   PacketKind kind_;
+  std::int64_t nowNs_;
 };
 
 }  // namespace
@@ -41,43 +56,160 @@ void Fan::clear() {
   slots_.clear();
 }
 
-void Fan::add(const Address& to, const ViewerSlot& counters) {
-  // A viewer may have told no RTCP port.
-  if (to.port == 0) return;
-  to_.add(to);
+void Fan::add(const Address& to, PathMtu& path, const ViewerSlot& counters) {
+  to_.add(to, path);
   slots_.push_back(counters);
 }
 
-void Fan::send(Run& run, UdpPair& pair, PacketKind kind, std::int64_t nowNs) {
-  if (slots_.empty()) return;
+SendStop Fan::send(Run& run, UdpPair& pair, PacketKind kind, std::size_t begin, std::size_t end, std::int64_t nowNs) {
   UdpSocket& socket = kind == PacketKind::rtp ? pair.rtp() : pair.rtcp();
-  CountingOutcome outcome(slots_, pair, kind);
-  socket.sendRun(run, to_, outcome, nowNs);
+  CountingOutcome outcome(slots_, to_, pair, kind, nowNs);
+  return socket.sendRun(run, to_, begin, end, outcome, nowNs);
 }
 
-void FanoutGroup::add(CountedLeg leg) {
-  legs_.push_back(leg);
+void FanoutGroup::add(CountedLeg leg, std::uint64_t position) {
+  members_.push_back({leg.leg, leg.counters, position, ring_.ordinalAt(track_, position)});
   stale_ = true;
 }
 
 void FanoutGroup::remove(const UdpLeg& leg) {
-  std::erase_if(legs_, [&leg](const CountedLeg& member) { return member.leg == &leg; });
+  const auto found = std::find_if(members_.begin(), members_.end(), [&leg](const auto& member) { return member.leg == &leg; });
+  if (found == members_.end()) return;
+  if (behind_) drop(*found, given_);
+  const auto index = static_cast<std::size_t>(found - members_.begin());
+  members_.erase(found);
+  if (index < next_) --next_;
+  if (next_ >= members_.size()) next_ = 0;
   stale_ = true;
 }
 
 void FanoutGroup::rebuild() {
   rtp_.clear();
   rtcp_.clear();
-  for (const CountedLeg& member : legs_) {
-    rtp_.add(member.leg->rtp.target, member.counters);
-    rtcp_.add(member.leg->rtcp.target, member.counters);
+  for (const Member& member : members_) {
+    rtp_.add(member.leg->rtp.target, member.leg->path, member.counters);
+    // A viewer may have told no RTCP port.
+    if (member.leg->rtcp.target.port != 0) rtcp_.add(member.leg->rtcp.target, member.leg->path, member.counters);
   }
   stale_ = false;
 }
 
-void FanoutGroup::send(Run& run, PacketKind kind, std::int64_t nowNs) {
+void FanoutGroup::send(PacketKind kind, std::uint64_t from, std::uint64_t to, std::int64_t nowNs) {
   if (stale_) rebuild();
-  (kind == PacketKind::rtp ? rtp_ : rtcp_).send(run, pair_, kind, nowNs);
+  if (kind == PacketKind::rtcp) return sendReports(from, to, nowNs);
+  given_ = to;
+  // Those that are behind come first; this they get in their turn.
+  if (!behind_) sendMedia(from, nowNs);
+}
+
+/** A report that has no room is left out: the next one tells more. */
+void FanoutGroup::sendReports(std::uint64_t from, std::uint64_t to, std::int64_t nowNs) {
+  cutRuns(ring_, from, to, track_, PacketKind::rtcp, run_, [&](Run& run) {
+    for (std::size_t begin = 0; begin < rtcp_.size();) {
+      const SendStop stop = rtcp_.send(run, pair_, PacketKind::rtcp, begin, rtcp_.size(), nowNs);
+      if (stop.pressure == Pressure::none) break;
+      begin = stop.destination + 1;
+    }
+    return true;
+  });
+}
+
+void FanoutGroup::sendMedia(std::uint64_t from, std::int64_t nowNs) {
+  Pressure pressure = Pressure::none;
+  cutRuns(ring_, from, given_, track_, PacketKind::rtp, run_, [&](Run& run) {
+    for (const auto& [begin, end] : {std::pair{next_, members_.size()}, std::pair{std::size_t{0}, next_}}) {
+      const SendStop stop = rtp_.send(run, pair_, PacketKind::rtp, begin, end, nowNs);
+      if (stop.pressure == Pressure::none) continue;
+      pressure = stop.pressure;
+      fallBehind(stop);
+      return false;
+    }
+    return true;
+  });
+  if (pressure == Pressure::socket) {
+    pair_.awaitRoom(*this, pressure);
+  } else if (pressure == Pressure::link) {
+    onRoom(nowNs);
+  }
+}
+
+/** The run that stands in `run_` went as far as `stop` says: gives everybody a place of their own. */
+void FanoutGroup::fallBehind(const SendStop& stop) {
+  behind_ = true;
+  const std::uint32_t ordinal = ring_.entry(run_.position(0)).ordinal;
+  const std::size_t first = next_;
+  const auto turn = [&](std::size_t index) { return (index + members_.size() - first) % members_.size(); };
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const std::size_t got = i == stop.destination ? stop.packets : turn(i) < turn(stop.destination) ? run_.count() : 0;
+    members_[i].due = run_.position(got);
+    members_[i].ordinal = ordinal + static_cast<std::uint32_t>(got);
+  }
+  next_ = stop.destination;
+}
+
+/** A run to each of those that are behind, in turn, until none is or there is no room. */
+void FanoutGroup::onRoom(std::int64_t nowNs) {
+  if (stale_) rebuild();
+  const std::size_t count = members_.size();
+  bool sentSome = false;
+  std::size_t unsent = 0;
+  std::size_t full = 0;
+  std::size_t firstFull = 0;
+  while (unsent < count && full < kFullInARow) {
+    Member& member = members_[next_];
+    dropOverdue(member, nowNs);
+    const std::uint64_t due = member.due;
+    const Pressure pressure = due < given_ ? sendNext(next_, nowNs) : Pressure::none;
+    if (pressure == Pressure::socket) return pair_.awaitRoom(*this, pressure);
+    if (member.due > due) {
+      sentSome = true;
+      unsent = full = 0;
+    } else {
+      ++unsent;
+    }
+    if (pressure == Pressure::link && full++ == 0) firstFull = next_;
+    next_ = (next_ + 1) % count;
+  }
+  behind_ = full > 0;
+  if (!behind_) return;
+  // Its turn is kept, unless nothing moves for long: then these are not to hold up those behind them.
+  fruitless_ = sentSome ? 0 : fruitless_ + 1;
+  if (fruitless_ < kFruitlessTurns) {
+    next_ = firstFull;
+  } else {
+    fruitless_ = 0;
+  }
+  pair_.awaitRoom(*this, Pressure::link);
+}
+
+/** Sends one viewer the next run that it is due. */
+Pressure FanoutGroup::sendNext(std::size_t index, std::int64_t nowNs) {
+  Member& member = members_[index];
+  Pressure pressure = Pressure::none;
+  std::uint64_t reached = given_;
+  cutRuns(ring_, member.due, given_, track_, PacketKind::rtp, run_, [&](Run& run) {
+    const SendStop stop = rtp_.send(run, pair_, PacketKind::rtp, index, index + 1, nowNs);
+    pressure = stop.pressure;
+    const std::size_t got = pressure == Pressure::none ? run.count() : stop.packets;
+    member.ordinal += static_cast<std::uint32_t>(got);
+    reached = run.position(got);
+    return false;
+  });
+  member.due = reached;
+  return pressure;
+}
+
+void FanoutGroup::dropOverdue(Member& member, std::int64_t nowNs) {
+  std::uint64_t position = std::max(member.due, ring_.tail());
+  while (position < given_ && nowNs - ring_.entry(position).arrivalNs > kMaxWaitNs) ++position;
+  if (position > member.due) drop(member, position);
+}
+
+void FanoutGroup::drop(Member& member, std::uint64_t upTo) {
+  const std::uint32_t ordinal = ring_.ordinalAt(track_, std::max(upTo, ring_.tail()));
+  member.counters.add(ViewerCounter::droppedPackets, ordinal - member.ordinal);
+  member.due = upTo;
+  member.ordinal = ordinal;
 }
 
 }  // namespace weir

@@ -12,10 +12,10 @@ using ViewerSlot = CounterSlot<ViewerCounter>;
 class Fan {
  public:
   void clear();
-  void add(const Address& to, const ViewerSlot& counters);
-  [[nodiscard]] bool empty() const { return slots_.empty(); }
-  /** Sends a run by that side of the pair and counts it for everyone who got it, or did not. */
-  void send(Run& run, UdpPair& pair, PacketKind kind, std::int64_t nowNs);
+  void add(const Address& to, PathMtu& path, const ViewerSlot& counters);
+  [[nodiscard]] std::size_t size() const { return slots_.size(); }
+  /** Sends a run to [begin, end) by that side of the pair and counts it for everyone who got it, or never will. */
+  SendStop send(Run& run, UdpPair& pair, PacketKind kind, std::size_t begin, std::size_t end, std::int64_t nowNs);
 
  private:
   Destinations to_;
@@ -28,31 +28,70 @@ struct CountedLeg {
   ViewerSlot counters;
 };
 
-/** The live viewers of one track on one pair: most of them share a pair, and one call serves them all. */
-class FanoutGroup {
+/**
+ * The live viewers of one track on one pair: most of them share a pair, and one call serves them all. What the socket
+ * or the link has no room for waits in the ring, where it costs nothing: each viewer then has a place of its own, and
+ * as room comes they are served in turn, a run each, until none is behind. So a burst goes out in slices as
+ * large as the send buffer. What has waited for too long is dropped.
+ */
+class FanoutGroup final : UdpPair::RoomWaiter {
  public:
-  FanoutGroup(UdpPair& pair, std::uint32_t track) : pair_(pair), track_(track) {}
+  /** `run` is used for a call only. */
+  FanoutGroup(UdpPair& pair, std::uint32_t track, const Ring& ring, Run& run)
+      : pair_(pair), track_(track), ring_(ring), run_(run) {}
+  FanoutGroup(const FanoutGroup&) = delete;
+  FanoutGroup& operator=(const FanoutGroup&) = delete;
+  ~FanoutGroup() { pair_.forgetRoom(*this); }
 
   [[nodiscard]] bool serves(const UdpPair& pair, std::uint32_t track) const {
     return &pair_ == &pair && track_ == track;
   }
   [[nodiscard]] std::uint32_t track() const { return track_; }
-  [[nodiscard]] bool empty() const { return legs_.empty(); }
-  void add(CountedLeg leg);
+  [[nodiscard]] bool empty() const { return members_.empty(); }
+  /** Its viewer has got everything before `position`. */
+  void add(CountedLeg leg, std::uint64_t position);
+  /** What it is still due is dropped. */
   void remove(const UdpLeg& leg);
   /** A target has moved. */
   void refresh() { stale_ = true; }
-  void send(Run& run, PacketKind kind, std::int64_t nowNs);
+  /** What the ring holds in [from, to), all before has been given here. */
+  void send(PacketKind kind, std::uint64_t from, std::uint64_t to, std::int64_t nowNs);
 
  private:
+  struct Member {
+    UdpLeg* leg;
+    ViewerSlot counters;
+    /** While the group is behind: the next packet for this viewer, and how many RTP packets of the track came before it. */
+    std::uint64_t due;
+    std::uint32_t ordinal;
+  };
+
+  void onRoom(std::int64_t nowNs) override;
   void rebuild();
+  void sendReports(std::uint64_t from, std::uint64_t to, std::int64_t nowNs);
+  void sendMedia(std::uint64_t from, std::int64_t nowNs);
+  void fallBehind(const SendStop& stop);
+  Pressure sendNext(std::size_t index, std::int64_t nowNs);
+  void dropOverdue(Member& member, std::int64_t nowNs);
+  void drop(Member& member, std::uint64_t upTo);
 
   UdpPair& pair_;
   std::uint32_t track_;
-  std::vector<CountedLeg> legs_;
+  const Ring& ring_;
+  Run& run_;
+  std::vector<Member> members_;
+  /** In the order of `members_`. */
   Fan rtp_;
+  /** Without those that told no port. */
   Fan rtcp_;
   bool stale_ = false;
+  /** Everything before it has been given here to be sent. */
+  std::uint64_t given_ = 0;
+  bool behind_ = false;
+  /** Whose turn is next: after a burst that had no room, others come first. */
+  std::size_t next_ = 0;
+  /** How often in a row nothing could be sent. */
+  int fruitless_ = 0;
 };
 
 }  // namespace weir

@@ -98,8 +98,7 @@ void Feed::flush() {
   for (const PacketKind kind : {PacketKind::rtcp, PacketKind::rtp}) {
     for (const auto& group : groups_) {
       if (((kind == PacketKind::rtp ? rtp : rtcp) >> group->track() & 1) == 0) continue;
-      cutRuns(ring_, from, head, group->track(), kind, work_.run,
-              [&](Run& run) { group->send(run, kind, loop_.nowNs()); });
+      group->send(kind, from, head, loop_.nowNs());
     }
   }
   for (std::size_t i = interleaved_.size(); i-- > 0;) interleaved_[i]->wake();
@@ -116,8 +115,10 @@ FanoutGroup* Feed::findGroup(std::uint32_t track, const UdpPair& pair) {
 
 void Feed::joinLive(std::uint32_t track, CountedLeg leg) {
   FanoutGroup* group = findGroup(track, *leg.leg->pair);
-  if (group == nullptr) group = groups_.emplace_back(std::make_unique<FanoutGroup>(*leg.leg->pair, track)).get();
-  group->add(leg);
+  if (group == nullptr) {
+    group = groups_.emplace_back(std::make_unique<FanoutGroup>(*leg.leg->pair, track, ring_, work_.run)).get();
+  }
+  group->add(leg, flushed_);
 }
 
 void Feed::leaveLive(std::uint32_t track, const UdpLeg& leg) {

@@ -21,12 +21,16 @@ class Run {
   static constexpr std::size_t kMaxBytes = 65'000;
 
   /** False when the packet does not go into this run; an empty run takes any. */
-  bool add(const std::uint8_t* packet, std::uint16_t length);
+  bool add(const std::uint8_t* packet, std::uint16_t length, std::uint64_t position = 0);
   void clear() { count_ = pieces_ = bytes_ = 0; }
 
   [[nodiscard]] std::size_t count() const { return count_; }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   [[nodiscard]] std::uint16_t segmentBytes() const { return static_cast<std::uint16_t>(packets_[0].iov_len); }
+  /** Where in the ring that packet lies; behind the last packet for `count()`. */
+  [[nodiscard]] std::uint64_t position(std::size_t index) const {
+    return index < count_ ? positions_[index] : positions_[count_ - 1] + 1;
+  }
   /** Packet by packet. */
   [[nodiscard]] iovec* packets() { return packets_.data(); }
   /** The same bytes in as few pieces as they lie in memory. */
@@ -37,11 +41,12 @@ class Run {
   std::size_t count_ = 0;
   std::size_t pieces_ = 0;
   std::size_t bytes_ = 0;
+  std::array<std::uint64_t, kMaxPackets> positions_;
   std::array<iovec, kMaxPackets> packets_;
   std::array<iovec, kMaxPackets> pieceList_;
 };
 
-/** Cuts what [from, to) of the ring holds of one track and kind into runs and gives each of them to `emit`. */
+/** Cuts what [from, to) of the ring holds of one track and kind into runs and gives each of them to `emit`, until that says false. */
 template <class Emit>
 void cutRuns(const Ring& ring, std::uint64_t from, std::uint64_t to, std::uint32_t track, PacketKind kind, Run& run,
              Emit&& emit) {
@@ -50,10 +55,10 @@ void cutRuns(const Ring& ring, std::uint64_t from, std::uint64_t to, std::uint32
     const RingEntry& entry = ring.entry(position);
     if (entry.track != track || entry.kind != kind) continue;
     const std::uint8_t* packet = ring.data(entry);
-    if (run.add(packet, entry.length)) continue;
-    emit(run);
+    if (run.add(packet, entry.length, position)) continue;
+    if (!emit(run)) return;
     run.clear();
-    run.add(packet, entry.length);
+    run.add(packet, entry.length, position);
   }
   if (run.count() > 0) emit(run);
 }

@@ -44,6 +44,8 @@ void UdpLane::play() {
   if (state_ != State::paused) return;
   skipOverrun();
   for (const auto& leg : legs_) {
+    // The cursor may stand before where an earlier play got to.
+    leg->sentTo = leg->reportsFrom = 0;
     const ByteView report = feed_.track(leg->track).senderReport();
     if (report.empty()) continue;
     leg->reportsFrom = feed_.track(leg->track).senderReportPosition() + 1;
@@ -121,22 +123,35 @@ std::uint64_t UdpLane::firstFrameEnd() const {
 }
 
 void UdpLane::sendTo(std::uint64_t end) {
+  std::uint64_t reached = end;
   for (const auto& leg : legs_) {
-    for (const PacketKind kind : {PacketKind::rtcp, PacketKind::rtp}) {
-      const std::uint64_t from = std::max(cursor_.position(), kind == PacketKind::rtcp ? leg->reportsFrom : 0);
-      cutRuns(feed_.ring(), from, end, leg->track, kind, feed_.work().run,
-              [&](Run& run) { sendAlone(*leg, run, kind); });
-    }
+    cutRuns(feed_.ring(), std::max(cursor_.position(), leg->reportsFrom), end, leg->track, PacketKind::rtcp,
+            feed_.work().run, [&](Run& run) {
+              sendAlone(*leg, run, PacketKind::rtcp);
+              return true;
+            });
+    leg->reportsFrom = std::max(leg->reportsFrom, end);
+    std::uint64_t sentTo = end;
+    cutRuns(feed_.ring(), std::max(cursor_.position(), leg->sentTo), end, leg->track, PacketKind::rtp,
+            feed_.work().run, [&](Run& run) {
+              const SendStop stop = sendAlone(*leg, run, PacketKind::rtp);
+              if (stop.pressure != Pressure::none) sentTo = run.position(stop.packets);
+              return stop.pressure == Pressure::none;
+            });
+    leg->sentTo = sentTo;
+    reached = std::min(reached, sentTo);
   }
-  cursor_.advance(end);
+  cursor_.advance(reached);
 }
 
-void UdpLane::sendAlone(UdpLeg& leg, Run& run, PacketKind kind) {
-  if (leg.pair == nullptr) return;
+SendStop UdpLane::sendAlone(UdpLeg& leg, Run& run, PacketKind kind) {
+  const Address& target = kind == PacketKind::rtp ? leg.rtp.target : leg.rtcp.target;
+  // A viewer may have told no RTCP port.
+  if (leg.pair == nullptr || target.port == 0) return {};
   Fan& solo = feed_.work().solo;
   solo.clear();
-  solo.add(kind == PacketKind::rtp ? leg.rtp.target : leg.rtcp.target, feedback_.counters());
-  solo.send(run, *leg.pair, kind, loop_.nowNs());
+  solo.add(target, leg.path, feedback_.counters());
+  return solo.send(run, *leg.pair, kind, 0, 1, loop_.nowNs());
 }
 
 /** Live, once there is nothing left between the cursor and what all others have got. */

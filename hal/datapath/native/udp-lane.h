@@ -38,8 +38,9 @@ class UdpLane final : UdpLeg::Owner {
   void skipOverrun();
   [[nodiscard]] std::uint64_t firstFrameEnd() const;
   [[nodiscard]] std::uint64_t affordable();
+  /** As far as there is room. */
   void sendTo(std::uint64_t end);
-  void sendAlone(UdpLeg& leg, Run& run, PacketKind kind);
+  SendStop sendAlone(UdpLeg& leg, Run& run, PacketKind kind);
   void settle();
 
   Feed& feed_;

@@ -17,6 +17,8 @@ constexpr std::uint16_t kLastPort = 59'998;
 constexpr int kBatchesPerTurn = 8;
 /** A punch that is older belongs to somebody else by now. */
 constexpr std::int64_t kPunchLifeNs = 30 * kNsPerSecond;
+/** A full queue of a NIC tells nobody when it has room: it is tried again so often. At 1 Gbit/s, 80 full packets later. */
+constexpr std::int64_t kRoomRetryNs = kNsPerMs;
 
 }  // namespace
 
@@ -47,7 +49,8 @@ UdpPair::UdpPair(Loop& loop, ReceiveArena& arena, Fd rtp, const Address& rtpLoca
     : loop_(loop),
       arena_(arena),
       rtp_(*this, std::move(rtp), rtpLocal, false),
-      rtcp_(*this, std::move(rtcp), rtcpLocal, true) {}
+      rtcp_(*this, std::move(rtcp), rtcpLocal, true),
+      roomTimer_(loop, [this] { giveRoom(); }) {}
 
 UdpPair::~UdpPair() {
   if (upstream_ != nullptr) upstream_->onPairGone();
@@ -81,6 +84,7 @@ Status UdpPair::attach(UdpLeg& leg) {
   leg.pair = this;
   leg.rtp.target = leg.rtp.declared;
   leg.rtcp.target = leg.rtcp.declared;
+  leg.path.ask(leg.rtp.declared, loop_.nowNs());
   applyPunches(leg);
   return watchIfNeeded();
 }
@@ -107,6 +111,7 @@ void UdpPair::detach(UdpUpstream& upstream) {
 
 void UdpPair::Side::onReady(std::uint32_t events) {
   if ((events & EPOLLERR) != 0) pair.takeErrors(rtcp);
+  if ((events & EPOLLOUT) != 0) pair.giveRoom();
   for (int batch = 0; batch < kBatchesPerTurn; ++batch) {
     const std::size_t got = pair.arena_.receive(socket.fd());
     for (std::size_t i = 0; i < got; ++i) {
@@ -122,6 +127,8 @@ void UdpPair::Side::onReady(std::uint32_t events) {
 }
 
 void UdpPair::heard(bool rtcp, const ReceiveArena::Message& message) {
+  // Nothing can be sent to port 0, and RFC 768 means "no answer" by it.
+  if (message.from.port == 0) return;
   const auto found = legs_.find(message.from.withPort(0));
   if (found == legs_.end()) {
     remember(rtcp, message.from);
@@ -164,12 +171,35 @@ void UdpPair::applyPunches(UdpLeg& leg) {
   }
 }
 
+void UdpPair::awaitRoom(RoomWaiter& waiter, Pressure pressure) {
+  if (std::find(roomWaiters_.begin(), roomWaiters_.end(), &waiter) == roomWaiters_.end()) roomWaiters_.push_back(&waiter);
+  if (pressure == Pressure::socket) {
+    socketFull_ = true;
+    rtp_.watch.set(EPOLLIN | EPOLLOUT);
+  } else if (!roomTimer_.armed()) {
+    roomTimer_.armIn(kRoomRetryNs);
+  }
+}
+
+void UdpPair::giveRoom() {
+  socketFull_ = false;
+  rtp_.watch.set(EPOLLIN);
+  for (std::size_t turns = roomWaiters_.size(); turns > 0 && !socketFull_; --turns) {
+    RoomWaiter* waiter = roomWaiters_.front();
+    roomWaiters_.erase(roomWaiters_.begin());
+    waiter->onRoom(loop_.nowNs());
+  }
+}
+
 void UdpPair::takeErrors(bool rtcp) {
   UdpError error;
   for (int i = 0; i < 1024 && (rtcp ? rtcp_ : rtp_).socket.takeError(error); ++i) {
     const auto found = legs_.find(error.destination.withPort(0));
-    if (found == legs_.end() || error.errnum != ECONNREFUSED) continue;
+    if (found == legs_.end()) continue;
     UdpLeg& leg = *found->second;
+    // Fragmentation needed, or packet too big (RFC 1191, RFC 8201): the kernel knows by now how much is not.
+    if (error.errnum == EMSGSIZE) leg.path.ask(leg.rtp.target, loop_.nowNs());
+    if (error.errnum != ECONNREFUSED) continue;
     if ((rtcp ? leg.rtcp : leg.rtp).target == error.destination) leg.owner->onLegRefused(leg, loop_.nowNs());
   }
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <vector>
 
 #include "engine.h"
 #include "loop.h"
@@ -43,6 +44,9 @@ struct UdpLeg {
   std::uint32_t track = 0;
   LegPort rtp;
   LegPort rtcp;
+  PathMtu path;
+  /** While it catches up: media before it has been sent, by a leg that had more room than the viewer's others. */
+  std::uint64_t sentTo = 0;
   /** Sender reports in the ring before it are older than the one that was sent first. */
   std::uint64_t reportsFrom = 0;
 };
@@ -80,6 +84,19 @@ class UdpPair {
   /** Reads what ICMP told of packets sent before. */
   void takeErrors(bool rtcp);
 
+  /** Somebody who has media to send by this pair that had no room. */
+  class RoomWaiter {
+   public:
+    /** Goes on sending; whoever has no room again asks again. */
+    virtual void onRoom(std::int64_t nowNs) = 0;
+
+   protected:
+    ~RoomWaiter() = default;
+  };
+  /** Calls back once, when it is worth trying again. Several wait in turn. */
+  void awaitRoom(RoomWaiter& waiter, Pressure pressure);
+  void forgetRoom(RoomWaiter& waiter) { std::erase(roomWaiters_, &waiter); }
+
  private:
   struct Side final : Loop::Ready {
     Side(UdpPair& owner, Fd fd, const Address& local, bool isRtcp) : pair(owner), socket(std::move(fd), local), rtcp(isRtcp) {}
@@ -101,6 +118,7 @@ class UdpPair {
   void latch(UdpLeg& leg, bool rtcp, const Address& from);
   void remember(bool rtcp, const Address& from);
   void applyPunches(UdpLeg& leg);
+  void giveRoom();
 
   Loop& loop_;
   ReceiveArena& arena_;
@@ -112,6 +130,9 @@ class UdpPair {
   /** From addresses that belong to no viewer yet; the oldest is overwritten. */
   std::array<Punch, 64> punches_{};
   std::size_t nextPunch_ = 0;
+  std::vector<RoomWaiter*> roomWaiters_;
+  bool socketFull_ = false;
+  Loop::Timer roomTimer_;
 };
 
 }  // namespace weir

@@ -9,6 +9,7 @@
 #include "address.h"
 #include "bytes.h"
 #include "fd.h"
+#include "path-mtu.h"
 #include "run.h"
 
 namespace weir {
@@ -18,7 +19,8 @@ class SendOutcome {
  public:
   /** Each of `count` destinations from `first` on was sent that many packets with `bytes` in all. */
   virtual void sent(std::size_t first, std::size_t count, std::size_t packets, std::size_t bytes) = 0;
-  virtual void dropped(std::size_t index, std::size_t packets) = 0;
+  /** There is no way to send them, and no use in trying again. */
+  virtual void refused(std::size_t index, std::size_t packets) = 0;
   /** The socket has errors to tell (ICMP): they are read by UdpSocket::takeError. */
   virtual void errorsWait() = 0;
 
@@ -26,22 +28,42 @@ class SendOutcome {
   ~SendOutcome() = default;
 };
 
+/** What had no room: the socket's send buffer (EAGAIN), of which epoll tells when it has; or a queue behind it, which nobody tells of (ENOBUFS). */
+enum class Pressure : std::uint8_t { none, socket, link };
+
+/** Where sending a run stopped: that destination got so many of its packets, those before it all, those after it none. */
+struct SendStop {
+  Pressure pressure = Pressure::none;
+  std::size_t destination = 0;
+  std::size_t packets = 0;
+};
+
 /** Message headers, one per destination, built once and used for every run until membership changes. */
 class Destinations {
  public:
   void clear();
-  void add(const Address& to);
+  /** `path` must outlive its use here. */
+  void add(const Address& to, PathMtu& path);
   [[nodiscard]] std::size_t size() const { return addresses_.size(); }
+  /** Whether an IP packet of that length gets there in one piece. */
+  [[nodiscard]] bool takes(std::size_t index, std::size_t bytes, std::int64_t nowNs) {
+    return bytes <= smallestMtu_ || paths_[index]->takes(bytes, Address::of(addresses_[index]), nowNs);
+  }
 
  private:
   friend class UdpSocket;
   void prepare(iovec* iov, std::size_t pieces, void* control, std::size_t controlBytes);
+  /** Where the destinations end that answer `takes` as the one at `begin` does. */
+  std::size_t alike(std::size_t begin, std::size_t end, std::size_t bytes, std::int64_t nowNs);
+  /** The kernel would not send an IP packet of that length there in one piece. */
+  void refuse(std::size_t index, std::size_t bytes, std::int64_t nowNs);
+  void askPath(std::size_t index, std::int64_t nowNs);
 
   std::vector<sockaddr_storage> addresses_;
+  std::vector<PathMtu*> paths_;
   std::vector<mmsghdr> headers_;
-  /** Where the next run begins: those whom a full buffer or link left out come first. */
-  std::size_t first_ = 0;
-  bool leftOut_ = false;
+  /** No path here takes less. */
+  std::size_t smallestMtu_ = SIZE_MAX;
   iovec* iov_ = nullptr;
   std::size_t pieces_ = 0;
   std::size_t controlBytes_ = 0;
@@ -62,26 +84,35 @@ class UdpSocket {
   [[nodiscard]] const Address& local() const { return local_; }
   /** IP and UDP headers. */
   [[nodiscard]] std::size_t headerBytes() const { return local_.family == AF_INET ? 28 : 48; }
-  /** Longer than an Ethernet frame takes: it can only go out in fragments. */
-  [[nodiscard]] bool isOversized(std::size_t packetBytes) const { return packetBytes + headerBytes() > 1500; }
 
-  void sendRun(Run& run, Destinations& to, SendOutcome& outcome, std::int64_t nowNs);
+  /**
+   * Sends to the destinations [begin, end) until something has no room. A packet that is too long for a path goes out
+   * in fragments (RFC 791 s.3.2, RFC 8200 s.4.5).
+   */
+  SendStop sendRun(Run& run, Destinations& to, std::size_t begin, std::size_t end, SendOutcome& outcome,
+                   std::int64_t nowNs);
   /** One datagram, best effort. */
   bool sendOne(const Address& to, ByteView bytes);
   /** False when no error waits. */
   bool takeError(UdpError& error);
 
  private:
+  enum class Failure : std::uint8_t { none, socketFull, linkFull, tooLong, unfit, refused };
   struct Part {
     std::size_t begin;
     std::size_t end;
     std::size_t packets;
     std::size_t bytes;
-    bool segmented;
   };
-  std::size_t sendPart(const Part& part, Destinations& to, SendOutcome& outcome);
-  void sendSingly(Run& run, std::size_t begin, std::size_t end, Destinations& to, SendOutcome& outcome);
-  [[nodiscard]] bool mayCut(const Run& run, std::int64_t nowNs) const;
+  struct PartStop {
+    Failure failure = Failure::none;
+    std::size_t destination = 0;
+  };
+  Failure send(mmsghdr* headers, std::size_t count, std::size_t& sent, SendOutcome& outcome);
+  PartStop sendAlike(const Part& part, Destinations& to, SendOutcome& outcome);
+  SendStop sendSegmented(Run& run, Destinations& to, std::size_t begin, std::size_t end, SendOutcome& outcome,
+                         std::int64_t nowNs);
+  SendStop sendEach(Run& run, Destinations& to, std::size_t index, SendOutcome& outcome);
 
   Fd fd_;
   Address local_;

@@ -1,0 +1,142 @@
+#include <algorithm>
+
+#include "feed-rig.h"
+
+using namespace test;
+
+namespace {
+
+/** Viewers behind a link of their own that carries so much and queues ten messages. */
+class NarrowLink {
+ public:
+  NarrowLink(FeedRig& rig, const std::string& rate, std::size_t count) : rig_(rig) {
+    need("ip link add narrow type veth peer name sink && ip link set sink up && ip link set narrow up");
+    need("ip address add 10.77.0.1/24 dev narrow");
+    need("tc qdisc add dev narrow root handle 1: htb default 1 && "
+         "tc class add dev narrow parent 1: classid 1:1 htb rate " + rate + " quantum 1514");
+    need("tc qdisc add dev narrow parent 1:1 pfifo limit 10");
+    const PairOpened pair = rig.openPair("10.77.0.1");
+    for (std::size_t i = 0; i < count; ++i) add(pair, "10.77.0." + std::to_string(i + 2));
+  }
+  ~NarrowLink() { [[maybe_unused]] const int status = std::system("ip link delete narrow"); }
+
+  struct Viewer {
+    ViewerId id;
+    std::uint32_t slot;
+  };
+  std::vector<Viewer> viewers;
+
+ private:
+  void add(const PairOpened& pair, const std::string& address) {
+    need("ip neighbour add " + address + " lladdr 02:00:00:00:00:01 dev narrow");
+    const Address target = *Address::parse(address, 5000);
+    ViewerOptions options;
+    options.tracks = {{0, UdpTarget{pair.id, target, target}}};
+    options.slot = rig_.world.newSlot();
+    const auto added = World::call<ViewerAdded>(
+        [&](auto done) { rig_.world.engine().addViewer(rig_.feed, options, std::move(done)); });
+    CHECK(added.ok());
+    viewers.push_back({added.value.id, options.slot});
+    rig_.play(added.value.id);
+  }
+
+  FeedRig& rig_;
+};
+
+}  // namespace
+
+TEST("a packet longer than the viewer's path takes goes out in fragments and is counted as oversized, over IPv4 and IPv6") {
+  for (const std::string host : {"127.0.0.1", "::1"}) {
+    need("ip link set lo mtu 1400");
+    World world;
+    FeedRig rig(world, 4 * 1024 * 1024, host);
+    const auto viewer = rig.addUdp(0, host);
+    rig.play(viewer->id);
+    const std::size_t fits = 1400 - 12 - (host == "::1" ? 48 : 28);
+    for (const std::size_t payloadBytes : {fits, fits + 1, std::size_t{4000}}) {
+      const Bytes packet = rig.video(true, payloadBytes);
+      rig.send(0, packet);
+      CHECK(viewer->rtp.receive() == packet);
+    }
+    CHECK_EQ(world.counter(viewer->slot, ViewerCounter::oversizedPackets), 2U);
+    CHECK_EQ(world.counter(viewer->slot, ViewerCounter::txPackets), 3U);
+    need("ip link set lo mtu 65536");
+  }
+}
+
+TEST("a link that takes long packets is sent long packets whole: none is oversized") {
+  World world;
+  FeedRig rig(world);
+  const auto viewer = rig.addUdp();
+  rig.play(viewer->id);
+  const Bytes large = rig.video(true, 4000);
+  rig.send(0, large);
+  CHECK(viewer->rtp.receive() == large);
+  CHECK_EQ(world.counter(viewer->slot, ViewerCounter::oversizedPackets), 0U);
+}
+
+TEST("where the link takes no segmentation of that length, packets go out one by one and none is lost") {
+  need("ip link set lo mtu 1280");
+  World world;
+  FeedRig rig(world);
+  const auto viewer = rig.addUdp();
+  rig.play(viewer->id);
+  std::vector<Bytes> sent;
+  for (int unit = 0; unit < 20; ++unit) {
+    // Sent without waiting, so that they come in together and make runs.
+    for (int i = 0; i < 6; ++i) {
+      sent.push_back(rig.video(unit == 0, 1316, i > 0));
+      rig.originRtp[0]->send(sent.back(), rig.upstream[0].rtp);
+    }
+    world.awaitCounter(rig.slot, FeedCounter::rxPackets, sent.size());
+  }
+  for (const Bytes& packet : sent) CHECK(viewer->rtp.receive() == packet);
+  CHECK_EQ(world.counter(viewer->slot, ViewerCounter::txPackets), sent.size());
+  CHECK_EQ(world.counter(viewer->slot, ViewerCounter::droppedPackets), 0U);
+  need("ip link set lo mtu 65536");
+}
+
+TEST("a link that is full costs its viewers packets, counted, in turn, and nobody else") {
+  World world;
+  FeedRig rig(world);
+  rig.send(0, rig.video(true));
+  const NarrowLink link(rig, "100mbit", 20);
+  const auto here = rig.addUdp();
+  rig.play(here->id);
+  here->rtp.receive();
+  const auto leastAndMost = [&] {
+    std::pair<std::uint64_t, std::uint64_t> found{UINT64_MAX, 0};
+    for (const auto& [id, slot] : link.viewers) {
+      const std::uint64_t sent = world.counter(slot, ViewerCounter::txPackets);
+      found = {std::min(found.first, sent), std::max(found.second, sent)};
+    }
+    return found;
+  };
+  std::uint64_t packets = 1;
+  for (; leastAndMost().first < 400 && packets < 100'000; ++packets) {
+    const Bytes packet = rig.video(false);
+    rig.send(0, packet);
+    CHECK(here->rtp.receive() == packet);
+  }
+  for (const auto& [id, slot] : link.viewers) {
+    CHECK(World::callDone([&, viewer = id](Done done) { world.engine().pause(viewer, std::move(done)); }).ok());
+    const std::uint64_t dropped = world.counter(slot, ViewerCounter::droppedPackets);
+    CHECK(dropped > 0);
+    CHECK_EQ(world.counter(slot, ViewerCounter::txPackets) + dropped, packets);
+  }
+  const auto [least, most] = leastAndMost();
+  CHECK(most < 3 * least);
+  CHECK_EQ(world.counter(here->slot, ViewerCounter::droppedPackets), 0U);
+}
+
+TEST("a burst larger than the link's queue waits in the ring and goes out whole to every viewer") {
+  World world;
+  FeedRig rig(world);
+  rig.send(0, rig.video(true));
+  const NarrowLink link(rig, "200mbit", 50);
+  // 50 viewers x 40 packets are 2 MB: 80 ms of this link.
+  constexpr std::uint64_t kBurst = 40;
+  for (std::uint64_t i = 0; i < kBurst; ++i) rig.originRtp[0]->send(rig.video(false, 988, i > 0), rig.upstream[0].rtp);
+  for (const auto& [id, slot] : link.viewers) world.awaitCounter(slot, ViewerCounter::txPackets, kBurst + 1);
+  for (const auto& [id, slot] : link.viewers) CHECK_EQ(world.counter(slot, ViewerCounter::droppedPackets), 0U);
+}
