@@ -113,6 +113,8 @@ export interface EntryQuery {
 /** One bounded read. A page may be empty and still not be the last: a search by time goes through many entries. */
 export interface EntryPage {
   readonly entries: readonly StoredEntry[];
+  /** Sequences left out because what is stored is not what was written. */
+  readonly damaged: readonly number[];
   /** Where to go on: the next query's `after`. Undefined at the end. */
   readonly next: number | undefined;
 }
@@ -123,7 +125,7 @@ export interface ChainHead {
 }
 
 export interface LedgerReader {
-  /** A page of entries in sequence order. Entries whose checksum is wrong are left out and raise an alarm. */
+  /** A page of entries in sequence order. Those whose checksum is wrong are only named, and raise an alarm. */
   entries(query?: EntryQuery): Promise<EntryPage>;
   /** The last link; undefined in an empty ledger. */
   head(): Promise<ChainHead | undefined>;

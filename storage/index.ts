@@ -39,3 +39,4 @@ export {
   type StoreReader,
   storeHealths,
 } from './face.ts';
+export { openReader, openStore } from './store.ts';

@@ -1,0 +1,295 @@
+import { type Clock, describeError, isWeirError, WeirError } from '#base';
+import { type StoreFiles, storeFiles } from '../database/files.ts';
+import { type OpenedLedger, openLedger } from '../database/open-ledger.ts';
+import { type Reads, readsOn } from '../database/reads.ts';
+import { damagedDatabases } from '../database/set-aside.ts';
+import { type Database, takeLock } from '../database/sqlite.ts';
+import { type Trouble, troubleOf } from '../database/trouble.ts';
+import { type Writes, writesOn } from '../database/writes.ts';
+import type { StoreHealth } from '../face.ts';
+import { Ballast, usedShare } from './ballast.ts';
+import { CommitQueue, type PendingWrite, type WriteName } from './commit-queue.ts';
+import type { KeeperOptions, Notice, Opened } from './messages.ts';
+
+/** From here on the disk is nearly full. */
+const nearlyFullShare = 0.8;
+
+/** These must not get lost: they wait until the disk has room again or works again. The others are refused. */
+const patient: ReadonlySet<WriteName> = new Set(['finish', 'correctClock', 'settle', 'requeue', 'abandon']);
+
+/** Keeps the one open ledger: groups its commits, and brings it through a disk that is full or fails. */
+export class Keeper {
+  readonly #options: KeeperOptions;
+  readonly #clock: Clock;
+  readonly #tell: (notice: Notice) => void;
+  readonly #files: StoreFiles;
+  readonly #ballast: Ballast;
+  readonly #queue: CommitQueue;
+  readonly #lock: Database;
+  /** The last ledger that was open, also after it failed: what it had promised goes on. */
+  #ledger: OpenedLedger;
+  #usable = true;
+  #full = false;
+  #health: StoreHealth = 'ok';
+  #watch: Disposable;
+
+  /** Throws when the folder is another daemon's, or cannot be used. */
+  constructor(options: KeeperOptions, clock: Clock, tell: (notice: Notice) => void) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#tell = tell;
+    this.#files = storeFiles(options.folder);
+    this.#lock = lockFolder(this.#files);
+    try {
+      this.#ballast = new Ballast(this.#files.ballast, options.ballastBytes);
+      this.#ledger = this.#open();
+    } catch (error) {
+      this.#lock.close();
+      throw asWeirError(error, options.folder);
+    }
+    this.#queue = new CommitQueue(clock, () => this.#commit());
+    this.#watch = clock.every(options.watchMs, () => this.#look());
+    this.#full = !this.#raiseBallast();
+    this.#tellHealth();
+  }
+
+  get opened(): Opened {
+    const { key, run, leftOpen } = this.#ledger;
+    return {
+      device: { id: key.id, publicKey: key.publicKey },
+      bootEpoch: run.bootEpoch,
+      leftOpen,
+    };
+  }
+
+  /** Commits it together with others; `done` or `failed` is called after COMMIT. */
+  write(write: PendingWrite): void {
+    const trouble = this.#trouble();
+    if (trouble !== undefined && !patient.has(write.name)) {
+      write.failed(refusal(trouble));
+      return;
+    }
+    const { startGroupMs, endGroupMs } = this.#options;
+    this.#queue.add(write, write.name === 'start' ? startGroupMs : endGroupMs);
+  }
+
+  read<T>(query: (reads: Reads) => T): T {
+    if (!this.#usable) throw refusal('failed');
+    try {
+      return query(readsOn(this.#ledger.file));
+    } catch (error) {
+      if (troubleOf(error) !== undefined) this.#fail(error);
+      throw asWeirError(error, this.#options.folder);
+    }
+  }
+
+  /** Commits what is left; what cannot be is refused. */
+  close(): void {
+    this.#watch[Symbol.dispose]();
+    this.#commit();
+    const trouble = this.#trouble() ?? 'failed';
+    for (let group = this.#queue.take(); group.length > 0; group = this.#queue.take()) {
+      for (const write of group) write.failed(refusal(trouble));
+    }
+    if (this.#usable) {
+      // In this order: a database closed without the note would look as if it had lost its log.
+      this.#withRoom(() => this.#ledger.state.end());
+      this.#ledger.file.close();
+    }
+    this.#lock.close();
+  }
+
+  #commit(): void {
+    while (this.#usable && this.#queue.size > 0) {
+      if (!this.#commitGroup(this.#queue.take())) return;
+    }
+  }
+
+  /** Returns whether it makes sense to go on at once. */
+  #commitGroup(group: readonly PendingWrite[]): boolean {
+    const { file, run } = this.#ledger;
+    const writes = writesOn(file, run);
+    let tell: ReadonlyArray<() => void>;
+    try {
+      tell = file.transaction(() => group.map((write) => attempt(write, writes)));
+    } catch (error) {
+      const trouble = troubleOf(error);
+      return trouble === undefined ? this.#commitApart(group, error) : this.#survive(group, trouble, error);
+    }
+    for (const one of tell) one();
+    return true;
+  }
+
+  /** One write was at fault, and the group was undone with it: the others go on without it. */
+  #commitApart(group: readonly PendingWrite[], error: unknown): boolean {
+    if (group.length > 1) return group.map((write) => this.#commitGroup([write])).every(Boolean);
+    this.#tell({ kind: 'log', event: 'a write failed', fields: { error: describeError(error) } });
+    for (const write of group) write.failed(error);
+    return true;
+  }
+
+  /** A group was undone because of the disk. Returns whether there is room now. */
+  #survive(group: readonly PendingWrite[], trouble: Trouble, error: unknown): boolean {
+    for (const write of group) if (!patient.has(write.name)) write.failed(refusal(trouble, error));
+    this.#queue.putBack(group.filter((write) => patient.has(write.name)));
+    if (trouble === 'failed') {
+      this.#fail(error);
+      return false;
+    }
+    const gaveUp = this.#ballast.drop();
+    this.#full = true;
+    this.#tellHealth();
+    return gaveUp;
+  }
+
+  /** An error of the disk is the end of this handle: what it still holds is not to be trusted. */
+  #fail(error: unknown): void {
+    this.#tell({ kind: 'log', event: 'storage failed', fields: { error: describeError(error) } });
+    this.#usable = false;
+    closeAnyhow(this.#ledger);
+    this.#tellHealth();
+  }
+
+  /** From time to time: does the disk work again, is there room again? */
+  #look(): void {
+    if (!this.#usable) this.#reopen();
+    this.#commit();
+    if (this.#usable) this.#full = !this.#raiseBallast();
+    this.#tellHealth();
+  }
+
+  #reopen(): void {
+    try {
+      this.#ledger = this.#open(this.#ledger);
+      this.#usable = true;
+      this.#tell({ kind: 'log', event: 'storage works again', fields: {} });
+    } catch (error) {
+      this.#tell({ kind: 'log', event: 'storage still fails', fields: { error: describeError(error) } });
+    }
+  }
+
+  #open(before?: OpenedLedger): OpenedLedger {
+    const facts = { bootId: this.#options.bootId, nowMs: this.#clock.nowMs() };
+    const ledger = this.#withRoom(() => openLedger(this.#files, facts, before));
+    const aside = damagedDatabases(this.#files);
+    if (ledger.damage !== undefined || aside.length > 0) {
+      const kept = aside.length === 0 ? [] : [`set aside and kept: ${aside.join(', ')}`];
+      const text = [...(ledger.damage === undefined ? [] : [ledger.damage]), ...kept].join('; ');
+      this.#tell({ kind: 'alarm', name: 'storage.damaged', severity: 'major', text });
+    }
+    return ledger;
+  }
+
+  /** Gives the ballast up when there is no room, and tries once more. */
+  #withRoom<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      if (troubleOf(error) !== 'full' || !this.#ballast.drop()) throw error;
+      return work();
+    }
+  }
+
+  /** Sessions are started only while the ballast stands: their ends need its room. */
+  #raiseBallast(): boolean {
+    try {
+      this.#ballast.raise();
+    } catch (error) {
+      if (troubleOf(error) === undefined) throw error;
+    }
+    return this.#ballast.standing;
+  }
+
+  #trouble(): Trouble | undefined {
+    if (!this.#usable) return 'failed';
+    return this.#full ? 'full' : undefined;
+  }
+
+  #tellHealth(): void {
+    const share = usedShare(this.#options.folder);
+    const health = this.#trouble() ?? (share >= nearlyFullShare ? 'nearly-full' : 'ok');
+    if (health === this.#health) return;
+    this.#health = health;
+    for (const [name, severity, stands, text] of [
+      [
+        'storage.nearlyFull',
+        'minor',
+        health === 'nearly-full',
+        `${Math.floor(share * 100)} % of the disk are taken`,
+      ],
+      [
+        'storage.full',
+        'critical',
+        health === 'full',
+        'the disk is full: no session is started, ends wait for room',
+      ],
+      [
+        'storage.failed',
+        'critical',
+        health === 'failed',
+        'the disk fails: no session is started, ends wait in memory',
+      ],
+    ] as const) {
+      this.#tell(stands ? { kind: 'alarm', name, severity, text } : { kind: 'clear', name });
+    }
+    this.#tell({ kind: 'health', health });
+  }
+}
+
+/** One write of a group; a refusal of its own does not undo the others. */
+function attempt(write: PendingWrite, writes: Writes): () => void {
+  try {
+    const result = write.run(writes);
+    return () => write.done(result);
+  } catch (error) {
+    if (!isWeirError(error)) throw error;
+    return () => write.failed(error);
+  }
+}
+
+function lockFolder(files: StoreFiles): Database {
+  let lock: Database | undefined;
+  try {
+    lock = takeLock(files.lock);
+  } catch (error) {
+    throw asWeirError(error, files.folder);
+  }
+  if (lock !== undefined) return lock;
+  throw new WeirError('STORAGE_LOCKED', 'another Weir is using this data folder', {
+    fields: { folder: files.folder },
+    advice: 'stop the other one first',
+  });
+}
+
+function closeAnyhow(ledger: OpenedLedger): void {
+  try {
+    ledger.file.close();
+  } catch {
+    // The handle is gone either way; the error that led here has been told.
+  }
+}
+
+function refusal(trouble: Trouble, cause?: unknown): WeirError {
+  const fields = cause === undefined ? {} : { cause: describeError(cause) };
+  return trouble === 'full'
+    ? new WeirError('STORAGE_FULL', 'the disk is full', { fields, advice: 'free space in the data folder' })
+    : new WeirError('STORAGE_FAILED', 'the disk cannot be written', {
+        fields,
+        advice: 'see the alarms and the kernel log',
+      });
+}
+
+function asWeirError(error: unknown, folder: string): unknown {
+  if (isWeirError(error)) return error;
+  const trouble = troubleOf(error);
+  if (trouble === undefined) return error;
+  const [code, advice] =
+    trouble === 'full'
+      ? (['STORAGE_FULL', 'free space there'] as const)
+      : (['STORAGE_FAILED', 'see whether the folder can be written, and the kernel log'] as const);
+  return new WeirError(code, `the data folder cannot be used: ${describeError(error)}`, {
+    fields: { folder },
+    advice,
+    cause: error,
+  });
+}
