@@ -91,6 +91,16 @@ TEST("packets from before the place where the source went on have no place") {
   CHECK_EQ(track.place(packet(502, 9000), 0)->seq, 13);
 }
 
+TEST("a source that loses half a round of its numbers right after it went on is none from before") {
+  Continuity track(90'000);
+  track.place(packet(10, 0), 0);
+  track.goOn(packet(500, 9000), 90'000);
+  for (std::uint32_t i = 0; i < 30; ++i) {
+    const auto place = track.place(packet(static_cast<std::uint16_t>(500 + i * 2'500), 9000), 0);
+    CHECK(place && place->seq == static_cast<std::uint16_t>(11 + i * 2'500));
+  }
+}
+
 TEST("sender reports go on: SSRC, RTP time, counts; NTP time stays the source's (RFC 3550 s.6.4.1)") {
   Continuity track(90'000);
   track.place(packet(1, 1000), 0);

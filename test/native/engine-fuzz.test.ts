@@ -8,9 +8,10 @@ import { compile, nativeFolder, testFolder } from './compile.ts';
 /** Longer than the few seconds that belong to every test run. */
 const seconds = Number(process.env.WEIR_FUZZ_SECONDS ?? 5);
 const sanitize = '-fsanitize=address,undefined';
-const parsers = ['address', 'rtp', 'rtp-sequence', 'rtcp', 'rtsp-framer', 'start-point'].map(
-  (name) => `${nativeFolder}/${name}.cc`,
-);
+const sources = [
+  ...['address', 'continuity', 'disposable', 'reorder-window', 'rtcp', 'rtp', 'rtp-sequence'],
+  ...['rtsp-framer', 'start-point'],
+].map((name) => `${nativeFolder}/${name}.cc`);
 
 /** clang with libFuzzer where it is there, else g++ and a driver of our own. */
 function fuzzCompiler(folder: string): {
@@ -39,27 +40,30 @@ describe('the native parsers, fuzzed from their test tables', () => {
     this.timeout(300_000);
     folder = mkdtempSync(join(tmpdir(), 'weir-fuzz-'));
     tool = fuzzCompiler(folder);
-    const sources = [`${testFolder}/fuzz/seeds.cc`, `${testFolder}/tables.cc`];
-    seeds = await compile({ name: 'seeds', compiler: process.env.CXX ?? 'g++', flags: [], sources });
+    const own = [`${testFolder}/fuzz/seeds.cc`, `${testFolder}/tables.cc`];
+    seeds = await compile({ name: 'seeds', compiler: process.env.CXX ?? 'g++', flags: [], sources: own });
   });
 
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   const targets = [
     { name: 'framer', what: '$ frames and RTSP messages come out the same wherever the stream is cut' },
-    { name: 'rtp', what: 'RTP, RTCP and payload formats are read within their bounds' },
+    {
+      name: 'rtp',
+      what: 'RTP, RTCP and payload formats are read within their bounds, an IDR is never disposable',
+    },
+    { name: 'reorder', what: 'whatever order packets come in: out they go in order, once, and in time' },
   ];
   for (const { name, what } of targets) {
     it(what, async function () {
       this.timeout(300_000 + seconds * 1000);
-      const sources = [
-        `${testFolder}/fuzz/${name}.cc`,
-        `${testFolder}/tables.cc`,
-        ...tool.driver,
-        ...parsers,
-      ];
-      const { compiler, flags } = tool;
-      const program = await compile({ name: `fuzz-${name}-${compiler}`, compiler, flags, sources });
+      const { compiler, flags, driver } = tool;
+      const program = await compile({
+        name: `fuzz-${name}-${compiler}`,
+        compiler,
+        flags,
+        sources: [`${testFolder}/fuzz/${name}.cc`, `${testFolder}/tables.cc`, ...driver, ...sources],
+      });
       const corpus = join(folder, name);
       mkdirSync(corpus);
       execFileSync(seeds, [name, corpus]);

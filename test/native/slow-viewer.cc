@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "disposable.h"
 #include "feed-rig.h"
+#include "tables.h"
 
 using namespace test;
 
@@ -115,43 +116,12 @@ TEST("a viewer that joins far behind the head is not behind for that: it gets ev
 }
 
 TEST("payload formats show which packets no other picture is decoded from") {
-  struct Case {
-    const char* name;
-    StartPointCodec codec;
-    Bytes payload;
-    bool disposable;
-  };
   using Codec = StartPointCodec;
-  const std::vector<Case> cases{
-      {"H.264 slice, nal_ref_idc 0", Codec::h264, {0x01, 0x9a}, true},
-      {"H.264 slice, nal_ref_idc 2", Codec::h264, {0x41, 0x9a}, false},
-      {"H.264 SEI", Codec::h264, {0x06, 0x05, 0x00}, false},
-      {"H.264 delimiter", Codec::h264, {0x09, 0xf0}, false},
-      {"H.264 FU-A, any part", Codec::h264, {0x1c, 0x01, 0x9a}, true},
-      {"H.264 FU-A of a reference", Codec::h264, {0x5c, 0x81, 0x9a}, false},
-      {"H.264 STAP-A, delimiter and slice", Codec::h264, {0x18, 0, 2, 0x09, 0xf0, 0, 2, 0x01, 0x9a}, true},
-      {"H.264 STAP-A without slice", Codec::h264, {0x18, 0, 2, 0x09, 0xf0}, false},
-      {"H.264 STAP-A with a reference", Codec::h264, {0x18, 0, 2, 0x01, 0x9a, 0, 2, 0x41, 0x9a}, false},
-      {"H.264 STAP-A cut", Codec::h264, {0x18, 0, 9, 0x01, 0x9a}, false},
-      {"H.264 nothing", Codec::h264, {}, false},
-      {"H.265 TRAIL_N in the only layer", Codec::h265, {0x00, 0x01, 0xd0}, true},
-      {"H.265 TRAIL_R", Codec::h265, {0x02, 0x01, 0xd0}, false},
-      {"H.265 TSA_N in a higher layer", Codec::h265, {0x04, 0x02, 0xd0}, true},
-      {"H.265 TRAIL_N below a higher layer", Codec::h265, {0x00, 0x01, 0xd0}, false},
-      {"H.265 FU of RASL_N", Codec::h265, {0x62, 0x02, 0x88, 0xaf}, true},
-      {"H.265 FU of IDR", Codec::h265, {0x62, 0x02, 0x93, 0xaf}, false},
-      {"H.265 AP, SEI and TRAIL_N", Codec::h265, {0x60, 0x02, 0, 3, 0x4e, 0x01, 0x05, 0, 3, 0x00, 0x02, 0xd0}, true},
-      {"H.265 AP of parameter sets", Codec::h265, {0x60, 0x02, 0, 3, 0x40, 0x01, 0x0c}, false},
-      {"H.265 AP with an empty unit", Codec::h265, {0x60, 0x02, 0, 0, 0x00, 0x02}, false},
-      {"VP8 non-reference frame", Codec::vp8, {0x30, 0x51}, true},
-      {"VP8 reference frame", Codec::vp8, {0x10, 0x51}, false},
-      {"VP9 and the others show none", Codec::vp9, {0x49, 0x82}, false},
-  };
   Disposable h264(Codec::h264);
   Disposable h265(Codec::h265);
   Disposable vp8(Codec::vp8);
   Disposable vp9(Codec::vp9);
-  for (const Case& one : cases) {
+  for (const auto& one : tables::disposableCases()) {
     RtpPacket packet;
     packet.payload = one.payload;
     Disposable& codec = one.codec == Codec::h264 ? h264 : one.codec == Codec::h265 ? h265 : one.codec == Codec::vp8 ? vp8 : vp9;

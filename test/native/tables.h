@@ -20,6 +20,15 @@ struct StartCase {
 };
 const std::vector<StartCase>& startCases();
 
+struct DisposableCase {
+  const char* name;
+  StartPointCodec codec;
+  /** The RTP payload; a codec's cases come one after the other in one stream. */
+  Bytes payload;
+  bool disposable;
+};
+const std::vector<DisposableCase>& disposableCases();
+
 struct RtpCase {
   const char* name;
   Bytes packet;

@@ -29,12 +29,14 @@ std::optional<Continuity::Place> Continuity::place(const RtpPacket& packet, std:
     lastSeq_ = static_cast<std::uint16_t>(packet.seq - 1);
     lastTime_ = packet.rtpTime;
   }
+  const Place place{static_cast<std::uint16_t>(packet.seq + seqOffset_), placedTime(packet.rtpTime)};
+  const bool newest = static_cast<std::int16_t>(place.seq - lastSeq_) > 0;
   if (changes_ && sinceFirst_ < kLatestPackets) {
-    if (static_cast<std::int16_t>(packet.seq - firstSeq_) < 0) return std::nullopt;
+    // The newest is never from before, however many were lost since.
+    if (!newest && static_cast<std::int16_t>(packet.seq - firstSeq_) < 0) return std::nullopt;
     ++sinceFirst_;
   }
-  const Place place{static_cast<std::uint16_t>(packet.seq + seqOffset_), placedTime(packet.rtpTime)};
-  if (static_cast<std::int16_t>(place.seq - lastSeq_) > 0) lastSeq_ = place.seq;
+  if (newest) lastSeq_ = place.seq;
   const std::int64_t step = difference(place.rtpTime, lastTime_);
   if (step > 0 || -step > std::int64_t{kLongestReorderSeconds} * clockRateHz_) lastTime_ = place.rtpTime;
   lastArrivalNs_ = arrivalNs;
