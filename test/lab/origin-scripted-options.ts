@@ -22,6 +22,8 @@ export interface ScriptedOriginOptions {
   readonly payloadBytes: number;
   /** Every so many packets a decoder can start. */
   readonly packetsPerStart: number;
+  /** Sends so many packets at once, in this order: [0, 2, 1] changes every second with its third, [0, 1, 1] doubles one. */
+  readonly sendOrder: readonly number[];
   readonly sessionTimeoutSeconds: number;
   /** The methods its `Public` names. */
   readonly methods: readonly string[];
@@ -41,6 +43,7 @@ export const scriptedOriginDefaults: Omit<ScriptedOriginOptions, 'port'> = {
   packetsPerSecond: 100,
   payloadBytes: 1000,
   packetsPerStart: 50,
+  sendOrder: [0],
   sessionTimeoutSeconds: 60,
   methods: ['OPTIONS', 'DESCRIBE', 'SETUP', 'PLAY', 'PAUSE', 'GET_PARAMETER', 'SET_PARAMETER', 'TEARDOWN'],
 };

@@ -18,6 +18,8 @@ const unmapped = (address = ''): string => address.replace(/^::ffff:/, '');
 /** RTP packets of one stream: seq and time go on whoever listens. */
 class Media {
   readonly #outlets = new Set<(packet: Buffer) => void>();
+  /** Made and not sent yet: they go together. */
+  #made: Buffer[] = [];
   #seq = 1000;
   #packets = 0;
 
@@ -54,7 +56,13 @@ class Media {
     packet.writeUInt8(this.#packets % options.packetsPerStart === 0 ? 0x65 : 0x41, 12);
     this.#seq = (this.#seq + 1) & 0xffff;
     this.#packets += 1;
-    for (const outlet of this.#outlets) outlet(packet);
+    this.#made.push(packet);
+    if (this.#made.length < new Set(options.sendOrder).size) return;
+    const made = this.#made;
+    this.#made = [];
+    for (const at of options.sendOrder) {
+      for (const outlet of this.#outlets) outlet(made[at] as Buffer);
+    }
   }
 }
 

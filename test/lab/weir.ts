@@ -12,6 +12,10 @@ export interface ShownFeed {
   readonly origin: string;
   readonly state: string;
   readonly viewers: number;
+  readonly lostPackets: string;
+  readonly reorderedPackets: string;
+  readonly latePackets: string;
+  readonly duplicatePackets: string;
 }
 
 export interface ShownViewer {
@@ -22,6 +26,7 @@ export interface ShownViewer {
   readonly state: string;
   readonly txPackets: string;
   readonly txBytes: string;
+  readonly rxRtcpPackets: string;
 }
 
 export interface ShownEnd extends ShownViewer {
