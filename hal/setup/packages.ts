@@ -23,22 +23,25 @@ const toRun: readonly SystemPackage[] = [
   { name: 'util-linux', provides: ['flock', 'nsenter', 'setsid', 'unshare'] },
 ];
 
-const toMeasure: readonly SystemPackage[] = [{ name: 'ethtool', provides: ['ethtool'] }];
+const toMeasure: readonly SystemPackage[] = [
+  { name: 'ethtool', provides: ['ethtool'] },
+  // The relay that Weir is measured beside.
+  { name: 'gstreamer1.0-plugins-good', provides: [plugin('rtpmanager')] },
+  {
+    name: 'gir1.2-gst-rtsp-server-1.0',
+    provides: [`${libraries}/girepository-1.0/GstRtspServer-1.0.typelib`],
+  },
+  { name: 'python3-gi', provides: ['python3', '/usr/lib/python3/dist-packages/gi'] },
+];
 
 const toTest: readonly SystemPackage[] = [
   { name: 'ffmpeg', provides: ['ffmpeg', 'ffprobe'] },
   { name: 'mpv', provides: ['mpv'] },
   { name: 'gstreamer1.0-tools', provides: ['gst-launch-1.0'] },
   { name: 'gstreamer1.0-plugins-base', provides: [plugin('videotestsrc')] },
-  { name: 'gstreamer1.0-plugins-good', provides: [plugin('rtpmanager')] },
   { name: 'gstreamer1.0-plugins-bad', provides: [plugin('videoparsersbad')] },
   { name: 'gstreamer1.0-plugins-ugly', provides: [plugin('x264')] },
   { name: 'gstreamer1.0-libav', provides: [plugin('libav')] },
-  {
-    name: 'gir1.2-gst-rtsp-server-1.0',
-    provides: [`${libraries}/girepository-1.0/GstRtspServer-1.0.typelib`],
-  },
-  { name: 'python3-gi', provides: ['python3', '/usr/lib/python3/dist-packages/gi'] },
   { name: 'tshark', provides: ['tshark'] },
   { name: 'tcpdump', provides: ['tcpdump'] },
   { name: 'iputils-ping', provides: ['ping'] },

@@ -54,6 +54,10 @@ export class Daemon implements Closeable {
     return new Daemon(child, folder);
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** Over its control socket. */
   async status(): Promise<RelayStatus> {
     return (await askControl(join(this.#folder, 'control.sock'), 'show relay')) as RelayStatus;

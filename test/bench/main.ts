@@ -5,22 +5,25 @@
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { describeError, isWeirError, WeirError } from '#base';
-import { enterSandbox } from '../../src/demo/world/index.ts';
+import { enterSandbox, insideSandbox } from '../../src/demo/world/index.ts';
 import { benchFanout } from './fanout.ts';
 import { benchJoin } from './join.ts';
 import { benchLatency } from './latency.ts';
+import { installPeers } from './peer.ts';
+import { benchPeers } from './peers.ts';
 import { type Report, renderReport } from './report.ts';
 
 const usage = `usage: npm run bench [-- NAME...] [OPTION...]
   fanout    CPU time per packet and viewer and per Gbit/s, beside plain C loops
   latency   what Weir adds between source and viewer, also while JavaScript is busy
   join      from PLAY to the first packet, for a viewer of a feed that runs
+  peers     whole processes: Weir, other RTSP servers in its place, and the source itself
 
-  --viewers N[,N]      fanout: 1,10,100,500,1000,2000; latency: 10
-  --transport udp|tcp  fanout: both
+  --viewers N[,N]      fanout: 1,10,100,500,1000,2000; latency: 10; peers: 200
+  --transport udp|tcp  fanout, peers: both
   --threads N[,N]      of the engine; fanout: 1
   --offload on|off     of segmentation; fanout: both
-  --rate N             of the feed, Mbit/s; fanout: 8
+  --rate N             of the feed, Mbit/s; fanout: 8; peers: 4
   --seconds N          of one measurement; 2
   --rounds N           3
   --joins N            join: 200
@@ -57,6 +60,8 @@ const benchmarks: Readonly<Record<string, (options: Options) => Promise<Report>>
   fanout: ({ megabitsPerSecond = 8, ...options }) => benchFanout({ megabitsPerSecond, ...options }),
   latency: ({ viewers: [viewers = 10] = [], ...options }) => benchLatency({ viewers, ...options }),
   join: (options) => benchJoin(options),
+  peers: ({ viewers: [viewers = 200] = [], megabitsPerSecond = 4, ...options }) =>
+    benchPeers({ viewers, megabitsPerSecond, ...options }),
 };
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -76,6 +81,8 @@ async function main(argv: readonly string[]): Promise<void> {
     joins: whole('joins', values.joins ?? '200'),
     progress: (line) => console.error(line),
   };
+  // Inside there is no network.
+  if (names.includes('peers') && !insideSandbox()) await installPeers(options.progress);
   const sandbox = await enterSandbox();
   if (!sandbox.inside) {
     process.exitCode = sandbox.exitCode;

@@ -39,6 +39,8 @@ export interface Scene extends AsyncDisposable {
   readonly relayed: Place;
   readonly feeds: readonly Place[];
   readonly direct: Place;
+  /** Of the source that `direct` leads to. */
+  readonly directPid: number;
 }
 
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
@@ -47,17 +49,20 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   try {
     const world = pinnedWorld(parts.use(await createWorld()));
     const address = world.origin.address4;
-    const place = async (port: number): Promise<Place> => {
-      parts.use(await SourceProcess.start(world.origin.host, { address, port, ...trace }));
-      return { url: `rtsp://${address}:${port}/live`, server: { address, port } };
+    const source = async (port: number): Promise<Place & { readonly pid: number }> => {
+      const { pid } = parts.use(await SourceProcess.start(world.origin.host, { address, port, ...trace }));
+      return { url: `rtsp://${address}:${port}/live`, server: { address, port }, pid };
     };
-    const direct = await place(directPort);
-    const relayed = await place(relayedPort);
+    const direct = await source(directPort);
+    const relayed = await source(relayedPort);
     const ports = Array.from({ length: feedCount }, (_, index) => relayedPort + 1000 * index);
-    const feeds = [relayed];
-    for (const port of ports.slice(1)) feeds.push(await place(port));
+    const feeds: Place[] = [relayed];
+    for (const port of ports.slice(1)) feeds.push(await source(port));
     const daemon = parts.use(await Daemon.start(world, ports, engineThreads ? { engineThreads } : {}));
-    return { world, daemon, trace, relayed, feeds, direct, [Symbol.asyncDispose]: () => parts.close() };
+    return {
+      ...{ world, daemon, trace, relayed, feeds, direct, directPid: direct.pid },
+      [Symbol.asyncDispose]: () => parts.close(),
+    };
   } catch (error) {
     await parts.close();
     throw error;

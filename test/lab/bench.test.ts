@@ -57,6 +57,27 @@ describe('npm run bench', function () {
     assert.deepEqual([row.viewers, row.saturated.weir], [110, false]);
   });
 
+  it('measures other RTSP servers and the source in the place of Weir', async () => {
+    const { peers } = await reportsOf(
+      ...['peers', '--transport', 'tcp', '--viewers', '2', '--seconds', '1', '--rounds', '1'],
+    );
+    assert.ok(peers);
+    const rows = peers.figures as readonly {
+      name: string;
+      lostPercent: { median: number };
+      startFrameMs?: { p50: number };
+    }[];
+    assert.deepEqual(
+      rows.map(({ name }) => name.split(',', 1)[0]),
+      ['Weir', 'GStreamer', 'GStreamer', 'the source itself'],
+    );
+    for (const { name, lostPercent, startFrameMs } of rows) {
+      assert.equal(lostPercent.median, 0, name);
+      assert.ok(startFrameMs && startFrameMs.p50 > 0, name);
+    }
+    assert.equal(peers.goals.length, 1);
+  });
+
   it('times joins, each to the first packet and the first whole picture', async () => {
     const { join } = await reportsOf('join', '--joins', '5');
     const times = (join?.figures ?? []) as readonly { firstPacketMs: number; firstFrameMs: number }[];

@@ -19,6 +19,8 @@ export interface ViewerReport {
   readonly firstPacketNs: number | undefined;
   /** PLAY sent to the last packet of the first whole frame of the first track. */
   readonly firstFrameNs: number | undefined;
+  /** PLAY sent to the last packet of the first picture of the first track that a decoder can start at. */
+  readonly firstStartFrameNs: number | undefined;
 }
 
 export interface LoadReport {
@@ -137,6 +139,7 @@ export class Load implements Closeable {
         tracks: own,
         firstPacketNs: since(own.map(({ firstMonoNs }) => firstMonoNs)),
         firstFrameNs: since(own.slice(0, 1).map(({ firstFrameMonoNs }) => firstFrameMonoNs)),
+        firstStartFrameNs: since(own.slice(0, 1).map((track) => track.firstStartFrameMonoNs)),
       };
     });
     const sum = (key: keyof LoadReport['totals']) => tracks.reduce((total, track) => total + track[key], 0);

@@ -23,6 +23,8 @@ export interface TrackReport {
   readonly firstMonoNs: number;
   /** Of the first packet with a marker bit: the first frame was whole. 0: none came. */
   readonly firstFrameMonoNs: number;
+  /** Of the last packet of the first picture that an H.264 decoder can start at. 0: none came. */
+  readonly firstStartFrameMonoNs: number;
   readonly firstSeq: number;
   readonly firstRtpTime: number;
   /** Longest time without a packet. */

@@ -30,6 +30,10 @@ export class SourceProcess implements Closeable {
     return new SourceProcess(child, waiting);
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   async counters(): Promise<ReturnType<Source['counters']>> {
     return JSON.parse(await this.#ask('counters'));
   }

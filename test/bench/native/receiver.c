@@ -314,6 +314,7 @@ static void report_track(const struct viewer *viewer, int index, const char *sep
   N("unknownFrames", viewer->unknown_frames);
   N("firstMonoNs", s->first_ns);
   N("firstFrameMonoNs", s->first_frame_ns);
+  N("firstStartFrameMonoNs", s->first_start_frame_ns);
   N("firstSeq", s->first_seq);
   N("firstRtpTime", s->first_rtp_time);
   N("longestGapNs", s->longest_gap_ns);

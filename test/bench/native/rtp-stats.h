@@ -14,12 +14,15 @@ struct rtp_stats {
   uint64_t ssrc_changes;
   /* CLOCK_MONOTONIC of the first packet, of the last, and of the first with a marker bit: a whole frame. 0: none yet. */
   uint64_t first_ns, last_ns, first_frame_ns;
+  /* Of the last packet of the first whole picture that an H.264 decoder can start at. */
+  uint64_t first_start_frame_ns;
   uint64_t longest_gap_ns;
   uint16_t first_seq;
   uint32_t first_rtp_time;
   struct histogram latency;
 
   bool started;
+  bool in_start_frame; /* the beginning of its IDR picture has come */
   uint32_t ssrc;
   uint64_t base, highest; /* extended sequence numbers */
   uint64_t in_run;        /* distinct packets since the last change of SSRC */
@@ -40,6 +43,22 @@ static inline void rtp_begin(struct rtp_stats *stats, uint32_t ssrc, uint16_t se
   stats->base = stats->highest = 65536ull + seq;
   stats->in_run = 0;
   memset(stats->seen, 0, sizeof stats->seen);
+}
+
+/* Whether an IDR picture begins in this packet of H.264 (RFC 6184 s.5.2, 5.7.1, 5.8), as far as the first `have` bytes tell. */
+static inline bool rtp_begins_idr(const uint8_t *packet, uint32_t have) {
+  enum { IDR = 5, SPS = 7, STAP_A = 24, FU_A = 28, FU_START = 0x80 };
+  uint32_t at = RTP_HEADER + 4u * (packet[0] & 0x0f);
+  if (packet[0] & 0x10) {
+    if (at + 4 > have) return false;
+    at += 4u + 4u * (uint32_t)(packet[at + 2] << 8 | packet[at + 3]);
+  }
+  if (at + 4 > have) return false;
+  uint8_t type = packet[at] & 0x1f;
+  if (type == FU_A) return (packet[at + 1] & FU_START) && (packet[at + 1] & 0x1f) == IDR;
+  /* An aggregate that begins with parameter sets has the picture behind them, or the picture follows. */
+  if (type == STAP_A) type = packet[at + 3] & 0x1f;
+  return type == IDR || type == SPS;
 }
 
 /* Takes `length` bytes of a packet of which the first `have` are at `packet`; it arrived at `now_ns`. */
@@ -80,6 +99,10 @@ static inline void rtp_take(struct rtp_stats *stats, const uint8_t *packet, uint
   }
   stats->last_ns = now_ns;
   if (!stats->first_frame_ns && packet[1] & 0x80) stats->first_frame_ns = now_ns;
+  if (!stats->first_start_frame_ns) {
+    stats->in_start_frame |= rtp_begins_idr(packet, have);
+    if (stats->in_start_frame && packet[1] & 0x80) stats->first_start_frame_ns = now_ns;
+  }
 
   /* The send time in the header extension of the bench's source: 0xBEDE, 3 words, id 1, 8 bytes. */
   static const uint8_t extension[] = {0xbe, 0xde, 0x00, 0x03, 0x17};
