@@ -22,6 +22,8 @@ export interface Target {
 export interface ViewerSession {
   readonly sessionId: string;
   readonly presentation: Presentation;
+  /** The same for all viewers of a feed, and for nobody else. */
+  readonly feed: object;
   /** The session ended; sent once, however it ended. */
   readonly ended: Signal<{ readonly cause: TerminateCause }>;
   /** Makes sure the track is there upstream. */

@@ -107,6 +107,10 @@ export class Viewer implements ViewerSession, ViewerSummary {
     return this.facts.sessionId;
   }
 
+  get feed(): object {
+    return this.entry;
+  }
+
   get state(): ViewerState {
     return this.#state;
   }

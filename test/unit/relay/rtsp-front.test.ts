@@ -48,6 +48,16 @@ describe('RTSP front', () => {
     assert.notEqual(first?.headers.get('Transport'), second?.headers.get('Transport'));
   });
 
+  it('gives the viewers of a recording, who have a feed each, server ports of their own', async () => {
+    relay.origin.sdp = sdp.replace('npt=now-', 'npt=0-60');
+    const [, first] = await relay.dial('198.18.0.10').watch('udp');
+    const [, second] = await relay.dial('198.18.0.11').watch('udp');
+    assert.equal(relay.datapath.feeds.length, 2);
+    const port = (answer: typeof first) =>
+      /server_port=(\d+)-\d+/.exec(answer?.headers.get('Transport') ?? '')?.[1];
+    assert.ok(port(first) && port(second) && port(first) !== port(second));
+  });
+
   it('names the first packet of each track in RTP-Info (RFC 2326 s.12.33)', async () => {
     const one = relay.dial('198.18.0.10');
     await one.watch('udp');

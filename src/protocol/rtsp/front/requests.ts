@@ -128,7 +128,7 @@ async function setUpTrack(
     chosen.lower === 'udp'
       ? await connection.parts.serverPorts.lend({
           originAddress: connection.origin.address,
-          feedKey: `${connection.origin.port} ${session.target.key}`,
+          feed: session.viewer.feed,
           track,
           viewerAddress: connection.viewer.address,
         })

@@ -12,14 +12,15 @@ interface Shared {
 }
 
 /**
- * The UDP ports on the origins' addresses that media leaves from. Viewers of a track share one pair, as the engine
- * sends to all of them through one socket; two viewers at one address never do: behind a NAT both may declare the same
+ * The UDP ports on the origins' addresses that media leaves from. Viewers of a feed's track share one pair, as the engine
+ * sends to all of them through one socket; viewers of different feeds never do: a feed and its sockets live on one thread
+ * of the engine, also where two feeds are of one URL (each viewer of a recording has its own). Two viewers at one address never do: behind a NAT both may declare the same
  * ports, and only a port of its own tells the punch of one from the punch of the other.
  */
 export class ServerPorts {
   readonly #datapath: Datapath;
-  /** By origin address, feed and track. */
-  readonly #shared = new Map<string, Shared[]>();
+  /** By feed and track. */
+  readonly #shared = new WeakMap<object, Map<number, Set<Shared>>>();
 
   constructor(datapath: Datapath) {
     this.#datapath = datapath;
@@ -28,38 +29,39 @@ export class ServerPorts {
   /** @throws {WeirError} SOCKET_FAILED when no port can be bound. */
   async lend(wish: {
     readonly originAddress: string;
-    readonly feedKey: string;
+    readonly feed: object;
     readonly track: number;
     readonly viewerAddress: string;
   }): Promise<LentPair> {
-    const key = `${wish.originAddress} ${wish.feedKey} ${wish.track}`;
-    const group = this.#shared.get(key) ?? [];
-    this.#shared.set(key, group);
-    let shared = group.find(({ viewerAddresses }) => !viewerAddresses.has(wish.viewerAddress));
+    const { feed, track, viewerAddress } = wish;
+    const group = this.#group(feed, track);
+    let shared = group.values().find(({ viewerAddresses }) => !viewerAddresses.has(viewerAddress));
     if (shared === undefined) {
       const pair = this.#datapath.udpPair({ address: wish.originAddress, transparent: true });
       shared = { pair, viewerAddresses: new Set() };
-      group.push(shared);
+      group.add(shared);
     }
-    shared.viewerAddresses.add(wish.viewerAddress);
+    shared.viewerAddresses.add(viewerAddress);
     try {
-      return { pair: await shared.pair, release: () => this.#release(key, shared, wish.viewerAddress) };
+      return { pair: await shared.pair, release: () => release(group, shared, viewerAddress) };
     } catch (error) {
-      this.#forget(key, shared);
+      group.delete(shared);
       throw error;
     }
   }
 
-  async #release(key: string, shared: Shared, viewerAddress: string): Promise<void> {
-    shared.viewerAddresses.delete(viewerAddress);
-    if (shared.viewerAddresses.size > 0) return;
-    this.#forget(key, shared);
-    await (await shared.pair).close();
+  #group(feed: object, track: number): Set<Shared> {
+    const tracks = this.#shared.get(feed) ?? new Map<number, Set<Shared>>();
+    this.#shared.set(feed, tracks);
+    const group = tracks.get(track) ?? new Set();
+    tracks.set(track, group);
+    return group;
   }
+}
 
-  #forget(key: string, shared: Shared): void {
-    const left = this.#shared.get(key)?.filter((one) => one !== shared) ?? [];
-    if (left.length > 0) this.#shared.set(key, left);
-    else this.#shared.delete(key);
-  }
+async function release(group: Set<Shared>, shared: Shared, viewerAddress: string): Promise<void> {
+  shared.viewerAddresses.delete(viewerAddress);
+  if (shared.viewerAddresses.size > 0) return;
+  group.delete(shared);
+  await (await shared.pair).close();
 }
