@@ -38,6 +38,9 @@ export type NativeTrack =
   | { track: number; pair: number; rtpSource: Endpoint; rtcpSource: Endpoint }
   | { track: number; pair: number; rtpTarget: Endpoint; rtcpTarget: Endpoint };
 
+/** A pair or a connection between two engines: `release…` gives it, `take…` takes it, once. */
+export type Parcel = object;
+
 type Command<Options> = (request: number, options: Options) => void;
 type OnHandle = Command<{ id: number }>;
 
@@ -60,10 +63,15 @@ export interface NativeEngine {
   /** Answered by nothing. */
   takeFrame: Command<{ id: number; channel: number; bytes: Uint8Array }>;
   closeConnection: OnHandle;
+  /** What nobody uses can go to another engine; its handle is dead then. */
+  releaseConnection: OnHandle;
+  takeConnection: Command<{ parcel: Parcel; slot: number }>;
   splice: Command<{ a: number; b: number; toA: Uint8Array; toB: Uint8Array; slot: number }>;
   closeSplice: OnHandle;
   openPair: Command<{ address: string; transparent: boolean; rtpPort?: number }>;
   closePair: OnHandle;
+  releasePair: OnHandle;
+  takePair: Command<{ parcel: Parcel }>;
   createFeed: Command<{ tracks: readonly TrackOptions[]; ringBytes: number; ringMs: number; slot: number }>;
   receive: Command<{ id: number; tracks: readonly NativeTrack[]; resume: boolean }>;
   closeFeed: OnHandle;
@@ -94,6 +102,8 @@ export interface Addon {
     counters: BigUint64Array;
     handler: Handler;
     realtimePriority: number;
+    /** At most 15 characters are shown. */
+    threadName: string;
   }) => NativeEngine;
   /** A second descriptor of the same open connection, or -errno. */
   dup(fd: number): number;

@@ -1,4 +1,5 @@
 import { Signal } from '#base';
+import type { Parcel } from './addon.ts';
 import type { CounterSlot } from './counters.ts';
 import type { EnginePort } from './engine-port.ts';
 import {
@@ -8,37 +9,56 @@ import {
   type Endpoint,
   type InterleavedConnection,
 } from './face.ts';
+import { Turns } from './turns.ts';
 
-/** An RTSP connection that the engine reads and writes. */
+/** An RTSP connection that an engine reads and writes. It goes to the engine of the feed that it is used with. */
 export class NativeConnection implements InterleavedConnection {
-  readonly id: number;
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly message: Signal<Uint8Array>;
   readonly ended: Signal<{ end: ConnectionEnd; errno: number }>;
-  readonly #port: EnginePort;
   readonly #slot: CounterSlot<'connection'>;
+  readonly #moves = new Turns();
+  /** Between two engines; what is commanded meanwhile waits. */
+  #moving = false;
+  readonly #held: Array<() => void> = [];
+  #port: EnginePort;
+  #id: number;
   #closing: Promise<void> | undefined;
 
   constructor(
     port: EnginePort,
     options: { id: number; local: Endpoint; remote: Endpoint; slot: CounterSlot<'connection'> },
   ) {
-    this.id = options.id;
+    this.#id = options.id;
     this.local = options.local;
     this.remote = options.remote;
     this.#port = port;
     this.#slot = options.slot;
     this.message = new Signal(port.listenerFailed);
     this.ended = new Signal(port.listenerFailed);
-    port.on('message', this.id, (bytes) => this.#deliver(bytes as Uint8Array));
-    port.on('connectionEnded', this.id, (end, errno) =>
-      this.ended.emit({ end: connectionEnds[end as number] ?? 'error', errno: errno as number }),
-    );
+    this.#listen();
+  }
+
+  /** As the engine that has it knows it. */
+  get id(): number {
+    return this.#id;
+  }
+
+  isAt(port: EnginePort): boolean {
+    return this.#port === port && this.#moves.over === undefined;
+  }
+
+  /**
+   * Takes it to another engine; DATAPATH_FAILED while frames of somebody go by it. What was read and not parsed, and what
+   * is queued and not sent, goes along.
+   */
+  moveTo(port: EnginePort): Promise<void> {
+    return this.#moves.take(() => this.#move(port));
   }
 
   send(text: Uint8Array): void {
-    if (!this.#closing && !this.#port.closed) this.#port.engine.sendText(0, { id: this.id, text });
+    if (!this.#closing) this.#command(() => this.#port.engine.sendText(0, { id: this.#id, text }));
   }
 
   takeFrame(channel: number, payload: Uint8Array): void {
@@ -51,11 +71,7 @@ export class NativeConnection implements InterleavedConnection {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#port.end(this, 'closeConnection', { id: this.id }, () => {
-      this.#port.off('message', this.id);
-      this.#port.off('connectionEnded', this.id);
-      this.#slot.release();
-    });
+    this.#closing ??= this.#moves.over?.then(() => this.#end()) ?? this.#end();
     return this.#closing;
   }
 
@@ -63,10 +79,62 @@ export class NativeConnection implements InterleavedConnection {
     return this.close();
   }
 
+  #end(): Promise<void> {
+    return this.#port.end(this, 'closeConnection', { id: this.#id }, () => {
+      this.#deafen();
+      this.#slot.release();
+    });
+  }
+
+  async #move(port: EnginePort): Promise<void> {
+    const from = this.#port;
+    if (from === port) return;
+    this.#moving = true;
+    try {
+      const parcel = await from.request<Parcel>('releaseConnection', { id: this.#id });
+      this.#deafen();
+      await this.#arrive(port, parcel);
+      from.disown(this);
+    } finally {
+      this.#moving = false;
+      for (const command of this.#held.splice(0)) this.#command(command);
+    }
+  }
+
+  /** What arrives nowhere was closed on the way. */
+  async #arrive(port: EnginePort, parcel: Parcel): Promise<void> {
+    try {
+      this.#id = await port.request<number>('takeConnection', { parcel, slot: this.#slot.index });
+    } catch (error) {
+      this.ended.emit({ end: 'error', errno: 0 });
+      throw error;
+    }
+    port.own(this);
+    this.#port = port;
+    this.#listen();
+  }
+
+  #listen(): void {
+    this.#port.on('message', this.#id, (bytes) => this.#deliver(bytes as Uint8Array));
+    this.#port.on('connectionEnded', this.#id, (end, errno) =>
+      this.ended.emit({ end: connectionEnds[end as number] ?? 'error', errno: errno as number }),
+    );
+  }
+
+  #deafen(): void {
+    this.#port.off('message', this.#id);
+    this.#port.off('connectionEnded', this.#id);
+  }
+
   /** The engine reads on when its messages have been heard: a slow listener slows the sender down. */
   #deliver(bytes: Uint8Array): void {
     if (this.#closing) return;
     this.message.emit(bytes);
-    if (!this.#port.closed) this.#port.engine.consumed(0, { id: this.id, bytes: bytes.length });
+    this.#command(() => this.#port.engine.consumed(0, { id: this.#id, bytes: bytes.length }));
+  }
+
+  #command(command: () => void): void {
+    if (this.#moving) this.#held.push(command);
+    else if (!this.#port.closed) command();
   }
 }

@@ -5,11 +5,12 @@ import { type Addon, type Answers, loadAddon } from './addon.ts';
 import { badArgument, checkConnect, checkFeed, checkLimits, checkListen, checkUdpPair } from './arguments.ts';
 import { NativeConnection } from './connection.ts';
 import { CounterTable } from './counters.ts';
-import { EnginePort } from './engine-port.ts';
+import { EngineThreads } from './engine-threads.ts';
 import type {
   ConnectOptions,
   Datapath,
   Endpoint,
+  EngineThread,
   FeedOptions,
   FeedPath,
   InterleavedConnection,
@@ -26,7 +27,7 @@ import { NativeListener } from './listener.ts';
 import { NativeSplice } from './splice.ts';
 import { NativeUdpPair } from './udp-pair.ts';
 
-/** SCHED_FIFO priority of the engine: above normal work, below the kernel's own threads (50). */
+/** SCHED_FIFO priority of the engines: above normal work, below the kernel's own threads (50). */
 const realtimePriority = 10;
 /** One per feed, viewer, connection and splice; 128 bytes each. */
 const defaultSlots = 16_384;
@@ -36,13 +37,15 @@ const pingLimitMs = 1_000;
 
 export interface DatapathOptions {
   readonly log: Log;
-  /** Run the engine's thread under SCHED_FIFO; without the rights it runs as others do, and the log says so. */
+  /** Run the engines' threads under SCHED_FIFO; without the rights they run as others do, and the log says so. */
   readonly realtime: boolean;
+  /** How many engines, one thread each, the feeds are spread over. 1 when not given. */
+  readonly threads?: number;
   readonly clock?: Clock;
   readonly slots?: number;
 }
 
-/** Starts the native engine. DATAPATH_NOT_BUILT when the addon is not there. */
+/** Starts the native engines. DATAPATH_NOT_BUILT when the addon is not there. */
 export function openDatapath(options: DatapathOptions): Datapath {
   return new NativeDatapath(loadAddon(), options);
 }
@@ -59,7 +62,7 @@ interface HeldSocket {
 
 class NativeDatapath implements Datapath {
   readonly #addon: Addon;
-  readonly #port: EnginePort;
+  readonly #threads: EngineThreads;
   readonly #counters: CounterTable;
   readonly #clock: Clock;
   readonly #sockets = new WeakMap<TcpConnection, HeldSocket>();
@@ -69,13 +72,14 @@ class NativeDatapath implements Datapath {
     this.#addon = addon;
     this.#clock = options.clock ?? systemClock;
     this.#counters = new CounterTable(options.slots ?? defaultSlots);
-    this.#port = new EnginePort({
+    this.#threads = new EngineThreads({
       addon,
-      counters: this.#counters.values,
+      counters: this.#counters,
+      threads: options.threads ?? 1,
       realtimePriority: options.realtime ? realtimePriority : 0,
       log: options.log,
     });
-    if (options.realtime && !this.#port.engine.realtime(0)) {
+    if (options.realtime && !this.#threads.realtime) {
       options.log.warn('datapath without realtime scheduling', { advice: 'grant CAP_SYS_NICE' });
     }
   }
@@ -84,9 +88,10 @@ class NativeDatapath implements Datapath {
     checkListen(options);
     this.#mustBeOpen();
     const { local, transparent, backlog = 1024 } = options;
-    const made = await this.#port.request<Answers['listen']>('listen', { local, transparent, backlog });
+    const { first } = this.#threads;
+    const made = await first.request<Answers['listen']>('listen', { local, transparent, backlog });
     const toConnection = (accepted: Answers['connect']) => this.#connection(accepted);
-    return this.#port.own(new NativeListener(this.#port, { ...made, toConnection }));
+    return first.own(new NativeListener(first, { ...made, toConnection }));
   }
 
   async connect(options: ConnectOptions): Promise<TcpConnection> {
@@ -95,7 +100,7 @@ class NativeDatapath implements Datapath {
     const { remote, local, transparent = false, timeoutMs } = options;
     try {
       const request = { remote, transparent, timeoutMs, ...(local && { local }) };
-      return this.#connection(await this.#port.request<Answers['connect']>('connect', request));
+      return this.#connection(await this.#threads.first.request<Answers['connect']>('connect', request));
     } catch (cause) {
       if (!isWeirError(cause, 'SOCKET_FAILED')) throw cause;
       const fields = { ...cause.fields, ...remote };
@@ -110,13 +115,14 @@ class NativeDatapath implements Datapath {
     checkLimits(options.limits);
     this.#mustBeOpen();
     const slot = this.#counters.take('connection');
+    const { first } = this.#threads;
     try {
       const taken = await this.#take(connection);
       const unread = Buffer.concat([options.unread ?? new Uint8Array(), taken.unread]);
       const request = { fd: taken.fd, unread, ...options.limits, userTimeoutMs, slot: slot.index };
-      const id = await this.#give<number>([taken.fd], () => this.#port.request('adopt', request));
+      const id = await this.#give<number>([taken.fd], () => first.request('adopt', request));
       const { local, remote } = connection;
-      return this.#port.own(new NativeConnection(this.#port, { id, local, remote, slot }));
+      return first.own(new NativeConnection(first, { id, local, remote, slot }));
     } catch (error) {
       slot.release();
       throw error;
@@ -129,7 +135,8 @@ class NativeDatapath implements Datapath {
     options: { toA?: Uint8Array; toB?: Uint8Array } = {},
   ): Promise<Splice> {
     this.#mustBeOpen();
-    const slot = this.#counters.take('splice');
+    const port = this.#threads.leastLoaded;
+    const slot = port.takeSlot('splice');
     const taken: Taken[] = [];
     try {
       for (const connection of [a, b]) taken.push(await this.#take(connection));
@@ -139,9 +146,9 @@ class NativeDatapath implements Datapath {
       const request = { a: fromA.fd, b: fromB.fd, toA, toB, slot: slot.index };
       const id = await this.#give<number>(
         taken.splice(0).map(({ fd }) => fd),
-        () => this.#port.request('splice', request),
+        () => port.request('splice', request),
       );
-      return this.#port.own(new NativeSplice(this.#port, { id, slot }));
+      return port.own(new NativeSplice(port, { id, slot }));
     } catch (error) {
       for (const { fd } of taken) this.#addon.closeDescriptor(fd);
       slot.release();
@@ -152,18 +159,20 @@ class NativeDatapath implements Datapath {
   async udpPair(options: UdpPairOptions): Promise<UdpPair> {
     checkUdpPair(options);
     this.#mustBeOpen();
-    const made = await this.#port.request<Answers['openPair']>('openPair', { ...options });
-    return this.#port.own(new NativeUdpPair(this.#port, made));
+    const { first } = this.#threads;
+    const made = await first.request<Answers['openPair']>('openPair', { ...options });
+    return first.own(new NativeUdpPair(first, made));
   }
 
   async createFeed(options: FeedOptions): Promise<FeedPath> {
     checkFeed(options);
     this.#mustBeOpen();
-    const slot = this.#counters.take('feed');
+    const port = this.#threads.leastLoaded;
+    const slot = port.takeSlot('feed');
     try {
-      const id = await this.#port.request<number>('createFeed', { ...options, slot: slot.index });
+      const id = await port.request<number>('createFeed', { ...options, slot: slot.index });
       const tracks = options.tracks.length;
-      return this.#port.own(new NativeFeed(this.#port, { id, tracks, counters: this.#counters, slot }));
+      return port.own(new NativeFeed(port, { id, tracks, slot }));
     } catch (error) {
       slot.release();
       throw error;
@@ -178,17 +187,19 @@ class NativeDatapath implements Datapath {
         new WeirError('TIMED_OUT', 'the datapath does not answer', { fields: { limitMs: pingLimitMs } }),
       ),
     );
-    await Promise.race([this.#port.request('ping', undefined), promise]);
+    await Promise.race([this.#threads.ping(), promise]);
   }
 
   engineCpuNs(): bigint {
-    return this.#port.closed ? 0n : this.#port.engine.cpuNs(0);
+    return this.engineThreads().reduce((sum, { cpuNs }) => sum + cpuNs, 0n);
+  }
+
+  engineThreads(): readonly EngineThread[] {
+    return this.#threads.facts();
   }
 
   close(): Promise<void> {
-    this.#closing ??= Promise.all(this.#port.open.map((opened) => opened.close())).then(() =>
-      this.#port.close(),
-    );
+    this.#closing ??= this.#threads.endAll().then(() => this.#threads.close());
     return this.#closing;
   }
 

@@ -1,6 +1,7 @@
 import { getSystemErrorName } from 'node:util';
 import { type Closeable, describeError, type ErrorCode, isWeirError, type Log, WeirError } from '#base';
 import { type Addon, type Failure, type NativeEngine, noticeKinds } from './addon.ts';
+import type { CounterSlot, CounterTable } from './counters.ts';
 
 /** An event of an object of the engine's: the two facts that go with it. */
 export type NoticeListener = (a: unknown, b: unknown) => void;
@@ -11,6 +12,9 @@ type RequestName = Exclude<
   'cpuNs' | 'realtime' | 'close' | 'consumed' | 'sendText' | 'takeFrame' | 'keepAlive'
 >;
 type OptionsOf<N extends RequestName> = Parameters<NativeEngine[N]>[1];
+
+/** What makes work for an engine. */
+type Served = 'feed' | 'viewer' | 'splice';
 
 interface Waiting {
   readonly name: RequestName;
@@ -35,11 +39,22 @@ const codes: Readonly<Record<Failure['code'], ErrorCode>> = {
   stopped: 'ALREADY_CLOSED',
 };
 
-/** The engine as promises for commands and listeners for events. */
+export interface EnginePortOptions {
+  readonly addon: Addon;
+  /** May be shared by several engines: a slot has one of them at a time. */
+  readonly counters: CounterTable;
+  readonly realtimePriority: number;
+  readonly threadName: string;
+  readonly log: Log;
+}
+
+/** One engine, and with it one thread, as promises for commands and listeners for events. */
 export class EnginePort {
   readonly engine: NativeEngine;
   readonly #addon: Addon;
+  readonly #counters: CounterTable;
   readonly #log: Log;
+  readonly #serving: Record<Served, number> = { feed: 0, viewer: 0, splice: 0 };
   readonly #open = new Set<Closeable>();
   readonly #waiting = new Map<number, Waiting>();
   readonly #listeners = new Map<string, NoticeListener>();
@@ -48,13 +63,15 @@ export class EnginePort {
   #answered = false;
   #closed = false;
 
-  constructor(options: { addon: Addon; counters: BigUint64Array; realtimePriority: number; log: Log }) {
-    const { addon, counters, realtimePriority } = options;
+  constructor(options: EnginePortOptions) {
+    const { addon, counters, realtimePriority, threadName } = options;
     this.#addon = addon;
+    this.#counters = counters;
     this.#log = options.log;
     this.engine = new addon.Engine({
-      counters,
+      counters: counters.values,
       realtimePriority,
+      threadName,
       handler: (kind, subject, a, b) => {
         this.#notices.push({ kind, subject, a, b });
         this.#drain();
@@ -69,6 +86,24 @@ export class EnginePort {
   /** What was opened and not closed yet, oldest first. */
   get open(): readonly Closeable[] {
     return [...this.#open];
+  }
+
+  /** How many of each it serves, or is about to. */
+  get serving(): Readonly<Record<Served, number>> {
+    return this.#serving;
+  }
+
+  /** Counters for something that this engine is to serve. */
+  takeSlot<K extends Served>(kind: K): CounterSlot<K> {
+    const slot = this.#counters.take(kind);
+    this.#serving[kind] += 1;
+    let taken = true;
+    const release = () => {
+      slot.release();
+      if (taken) this.#serving[kind] -= 1;
+      taken = false;
+    };
+    return { ...slot, release };
   }
 
   /** Where a signal's listener that threw is told of. */
@@ -96,6 +131,11 @@ export class EnginePort {
   own<T extends Closeable>(opened: T): T {
     this.#open.add(opened);
     return opened;
+  }
+
+  /** It belongs to another engine now. */
+  disown(opened: Closeable): void {
+    this.#open.delete(opened);
   }
 
   /** Gives the command that ends `owner`, then runs `after`. What the engine has ended already is ended. */

@@ -1,6 +1,6 @@
 /**
- * What the rest of Weir sees of the datapath: sockets, feeds, viewers. One engine thread owns all of it; every
- * call here is a command to that thread, answered by a promise. No packet ever enters JavaScript.
+ * What the rest of Weir sees of the datapath: sockets, feeds, viewers. Engine threads own all of it, each feed and its
+ * viewers one of them; every call here is a command to a thread, answered by a promise. No packet ever enters JavaScript.
  *
  * Two implementations keep this contract: the native engine (`hal/datapath/datapath.ts`) and the simulated one
  * (`hal/sim/datapath.ts`); `test/contract/datapath.ts` holds both to it.
@@ -281,6 +281,15 @@ export interface ViewerCounters {
   readonly lastRxMonoNs: bigint;
 }
 
+/** One thread of the engine's and what it serves. */
+export interface EngineThread {
+  /** CPU time so far, nanoseconds. */
+  readonly cpuNs: bigint;
+  readonly feeds: number;
+  readonly viewers: number;
+  readonly splices: number;
+}
+
 export interface Datapath extends Closeable {
   listen(options: ListenOptions): Promise<TcpListener>;
   /** Rejects with ORIGIN_UNREACHABLE (errno name in fields) or TIMED_OUT. */
@@ -302,4 +311,6 @@ export interface Datapath extends Closeable {
   ping(): Promise<void>;
   /** CPU time of the engine threads so far, nanoseconds. */
   engineCpuNs(): bigint;
+  /** In the order in which they were started; none when the datapath is closed. */
+  engineThreads(): readonly EngineThread[];
 }

@@ -2,7 +2,7 @@ import { Signal, WeirError } from '#base';
 import type { Answers, NativeTrack } from './addon.ts';
 import { badArgument, checkUpstreamTracks, checkViewerTracks, checkWaitMs } from './arguments.ts';
 import { NativeConnection } from './connection.ts';
-import type { CounterSlot, CounterTable } from './counters.ts';
+import type { CounterSlot } from './counters.ts';
 import type { EnginePort } from './engine-port.ts';
 import type {
   FeedCounters,
@@ -16,24 +16,19 @@ import type {
 import { NativeUdpPair } from './udp-pair.ts';
 import { NativeViewer } from './viewer.ts';
 
-/** A feed in the engine: one upstream session, one ring. */
+/** A feed in an engine: one upstream session, one ring. What it is used with comes to that engine. */
 export class NativeFeed implements FeedPath {
   readonly bye: Signal<{ track: number }>;
   readonly #id: number;
   readonly #tracks: number;
   readonly #port: EnginePort;
-  readonly #counters: CounterTable;
   readonly #slot: CounterSlot<'feed'>;
   readonly #viewers = new Set<NativeViewer>();
   #closing: Promise<void> | undefined;
 
-  constructor(
-    port: EnginePort,
-    options: { id: number; tracks: number; counters: CounterTable; slot: CounterSlot<'feed'> },
-  ) {
+  constructor(port: EnginePort, options: { id: number; tracks: number; slot: CounterSlot<'feed'> }) {
     this.#id = options.id;
     this.#tracks = options.tracks;
-    this.#counters = options.counters;
     this.#slot = options.slot;
     this.#port = port;
     this.bye = new Signal(port.listenerFailed);
@@ -44,10 +39,12 @@ export class NativeFeed implements FeedPath {
     const { resume = false } = options;
     checkUpstreamTracks(tracks, this.#tracks);
     this.#mustBeOpen();
+    const moves = this.#bring(tracks);
+    if (moves) await moves;
     const native = tracks.map((track): NativeTrack => {
       if (track.transport === 'interleaved') return interleavedTrack(track);
       const { rtpSource, rtcpSource } = track;
-      return { track: track.track, pair: pairId(track.pair), rtpSource, rtcpSource };
+      return { track: track.track, pair: nativePair(track.pair).id, rtpSource, rtcpSource };
     });
     await this.#port.request('receive', { id: this.#id, tracks: native, resume });
   }
@@ -57,12 +54,14 @@ export class NativeFeed implements FeedPath {
     checkViewerTracks(options.tracks, this.#tracks);
     checkWaitMs(startWaitMs);
     this.#mustBeOpen();
+    const moves = this.#bring(options.tracks);
+    if (moves) await moves;
     const tracks = options.tracks.map((track): NativeTrack => {
       if (track.transport === 'interleaved') return interleavedTrack(track);
       const { rtpTarget, rtcpTarget } = track;
-      return { track: track.track, pair: pairId(track.pair), rtpTarget, rtcpTarget };
+      return { track: track.track, pair: nativePair(track.pair).id, rtpTarget, rtcpTarget };
     });
-    const slot = this.#counters.take('viewer');
+    const slot = this.#port.takeSlot('viewer');
     try {
       const request = { id: this.#id, tracks, startWaitMs, slot: slot.index };
       const added = await this.#port.request<Answers['addViewer']>('addViewer', request);
@@ -93,6 +92,17 @@ export class NativeFeed implements FeedPath {
     return this.close();
   }
 
+  /** Brings what these tracks go by to the engine of the feed; undefined when it is there. */
+  #bring(tracks: readonly (UpstreamTrack | ViewerTrack)[]): Promise<void> | undefined {
+    const means = tracks.map((track) =>
+      track.transport === 'interleaved' ? nativeConnection(track.connection) : nativePair(track.pair),
+    );
+    const away = new Set(means.filter((one) => !one.isAt(this.#port)));
+    if (away.size === 0) return undefined;
+    const moves = Promise.all([...away].map((one) => one.moveTo(this.#port)));
+    return moves.then(() => this.#mustBeOpen());
+  }
+
   #mustBeOpen(): void {
     if (this.#closing) throw new WeirError('ALREADY_CLOSED', 'the feed is closed');
   }
@@ -105,11 +115,15 @@ function interleavedTrack(track: {
   rtcpChannel: number;
 }): NativeTrack {
   const { connection, rtpChannel, rtcpChannel } = track;
-  if (!(connection instanceof NativeConnection)) throw badArgument('connection', 'of another datapath');
-  return { track: track.track, connection: connection.id, rtpChannel, rtcpChannel };
+  return { track: track.track, connection: nativeConnection(connection).id, rtpChannel, rtcpChannel };
 }
 
-function pairId(pair: UdpPair): number {
+function nativeConnection(connection: InterleavedConnection): NativeConnection {
+  if (!(connection instanceof NativeConnection)) throw badArgument('connection', 'of another datapath');
+  return connection;
+}
+
+function nativePair(pair: UdpPair): NativeUdpPair {
   if (!(pair instanceof NativeUdpPair)) throw badArgument('pair', 'of another datapath');
-  return pair.id;
+  return pair;
 }

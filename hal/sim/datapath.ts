@@ -11,6 +11,7 @@ import type {
   ConnectOptions,
   Datapath,
   Endpoint,
+  EngineThread,
   FeedOptions,
   InterleavedConnection,
   ListenOptions,
@@ -166,6 +167,10 @@ export class SimDatapath implements Datapath {
 
   engineCpuNs(): bigint {
     return 0n;
+  }
+
+  engineThreads(): readonly EngineThread[] {
+    return [];
   }
 
   close(): Promise<void> {

@@ -25,6 +25,7 @@ describe('the native edge', () => {
         counters: new CounterTable(4).values,
         handler: () => assert.fail('nothing was asked'),
         realtimePriority: 0,
+        threadName: 'weir-datapath',
       });
     });
 
@@ -50,6 +51,10 @@ describe('the native edge', () => {
       ['splice', { toA: bytes, toB: bytes, slot: 0, a: -1, b: 0 }, 'a'],
       ['openPair', { address: '1.2.3.4.5', transparent: false }, 'address'],
       ['openPair', { address: '127.0.0.1', transparent: false, rtpPort: 65_536 }, 'rtpPort'],
+      ['takePair', { parcel: undefined }, 'parcel'],
+      ['takePair', { parcel: {} }, 'parcel'],
+      ['takeConnection', { parcel: 'text', slot: 0 }, 'parcel'],
+      ['takeConnection', { slot: -1 }, 'slot'],
       ['createFeed', { ringBytes: 1, ringMs: 1, slot: 0, tracks: 'many' }, 'tracks'],
       ['createFeed', { ringBytes: 1, ringMs: 1, slot: 0, tracks: [{ codec: 'h266' }] }, 'codec'],
       ['createFeed', { ringBytes: 1, ringMs: 1, slot: 0, tracks: [undefined] }, 'codec'],
@@ -87,7 +92,12 @@ describe('the native edge', () => {
 
     it('counters that are no table, and a handler that is no function', () => {
       const { Engine } = loadAddon();
-      const good = { counters: new BigUint64Array(16), handler: () => {}, realtimePriority: 0 };
+      const good = {
+        counters: new BigUint64Array(16),
+        handler: () => {},
+        realtimePriority: 0,
+        threadName: 'weir-datapath',
+      };
       for (const bad of [{ counters: new BigUint64Array(15) }, { counters: [] }, { handler: 1 }]) {
         const options = { ...good, ...bad } as typeof good;
         assert.throws(() => new Engine(options), { code: 'DATAPATH_BAD_ARGUMENT' });
@@ -129,7 +139,7 @@ describe('the native edge', () => {
 
   it('leaves no descriptor and no thread behind, whatever was open', async () => {
     const cycle = async () => {
-      const datapath = openDatapath({ log: silentLog, realtime: false });
+      const datapath = openDatapath({ log: silentLog, realtime: false, threads: 2 });
       const world = await loopbackWorld(datapath, undefined);
       const local = { address: world.address, port: 0 };
       const listener = await datapath.listen({ local, transparent: false });

@@ -251,6 +251,45 @@ napi_value closeViewer(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** A command that gives away what a handle names. */
+template <class Id, class P, void (Engine::*Command)(Id, Completion<std::unique_ptr<P>>)>
+napi_value release(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const auto id = call.options().handle<Id>("id");
+  if (call.ready()) {
+    (call.engine().*Command)(id, call.edge().answer<std::unique_ptr<P>>(call.request(), [](const NapiWriter& write, std::unique_ptr<P>& parcel) {
+      return write.parcel(std::move(parcel));
+    }));
+  }
+  return nullptr;
+}
+
+napi_value takePair(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  auto parcel = call.options().parcel<PairParcel>("parcel");
+  if (call.ready()) {
+    call.engine().takePair(std::move(parcel),
+                           call.edge().answer<PairId>(call.request(), [](const NapiWriter& write, PairId& id) {
+                             return write.handle(id);
+                           }));
+  }
+  return nullptr;
+}
+
+napi_value takeConnection(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  NapiReader read = call.options();
+  const std::uint32_t slot = read.u32("slot");
+  auto parcel = read.parcel<ConnectionParcel>("parcel");
+  if (call.ready()) {
+    call.engine().takeConnection(std::move(parcel), slot,
+                                 call.edge().answer<ConnectionId>(call.request(), [](const NapiWriter& write, ConnectionId& id) {
+                                   return write.handle(id);
+                                 }));
+  }
+  return nullptr;
+}
+
 /** A command that takes a handle and nothing else. */
 template <class Id, void (Engine::*Command)(Id, Done)>
 napi_value onHandle(napi_env env, napi_callback_info info) {
@@ -315,7 +354,7 @@ napi_value closeDescriptor(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/** new Engine({ counters, handler, realtimePriority }) */
+/** new Engine({ counters, handler, realtimePriority, threadName }) */
 napi_value construct(napi_env env, napi_callback_info info) {
   std::size_t count = 1;
   napi_value argument = nullptr;
@@ -325,6 +364,7 @@ napi_value construct(napi_env env, napi_callback_info info) {
   NapiReader read(env, argument, misfit);
   EngineOptions options;
   options.realtimePriority = read.u8("realtimePriority");
+  options.threadName = read.text("threadName");
   napi_value counters = nullptr;
   napi_value handler = nullptr;
   if (read.ok()) {
@@ -361,10 +401,14 @@ NAPI_MODULE_INIT() {
       method("sendText", sendText),
       method("takeFrame", takeFrame),
       method("closeConnection", onHandle<ConnectionId, &Engine::closeConnection>),
+      method("releaseConnection", release<ConnectionId, ConnectionParcel, &Engine::releaseConnection>),
+      method("takeConnection", takeConnection),
       method("splice", splice),
       method("closeSplice", onHandle<SpliceId, &Engine::closeSplice>),
       method("openPair", openPair),
       method("closePair", onHandle<PairId, &Engine::closePair>),
+      method("releasePair", release<PairId, PairParcel, &Engine::releasePair>),
+      method("takePair", takePair),
       method("createFeed", createFeed),
       method("receive", receive),
       method("closeFeed", onHandle<FeedId, &Engine::closeFeed>),

@@ -111,8 +111,8 @@ void Engine::Core::adopt(AdoptOptions options, Fd fd, Completion<ConnectionId> d
   if (!fd.open()) return done(Status::bad("fd"));
   if (options.limits.maxHeaderBytes == 0) return done(Status::bad("maxHeaderBytes"));
   const ConnectionId id{nextId()};
-  auto connection = std::make_unique<InterleavedConnection>(loop_, work_.arena, work_.frames, sink_, id, std::move(fd),
-                                                            options.limits, counters);
+  auto connection = std::make_unique<InterleavedConnection>(loop_, work_.arena, work_.frames, sink_, id,
+                                                            ConnectionState(std::move(fd), options.limits), counters);
   const Status opened = connection->open(std::move(options.unread), options.userTimeoutMs);
   if (!opened.ok()) return done(opened);
   connections_.add(id, std::move(connection));
@@ -124,6 +124,29 @@ void Engine::Core::closeConnection(ConnectionId id, Done done) {
   if (!connection) return done(Status::dead("connection"));
   InterleavedConnection& closing = closingConnections_.add(id, std::move(connection));
   closing.close(std::move(done), [this, id] { loop_.defer([this, id] { closingConnections_.take(id); }); });
+}
+
+void Engine::Core::releaseConnection(ConnectionId id, Completion<std::unique_ptr<ConnectionParcel>> done) {
+  InterleavedConnection* connection = connections_.find(id);
+  if (connection == nullptr) return done(Status::dead("connection"));
+  if (!connection->carriesFrames()) return done(Status{Code::wrongState, 0, "connection has ended"});
+  if (connection->busy()) return done(Status{Code::wrongState, EBUSY, "connection carries frames"});
+  std::unique_ptr<ConnectionParcel> parcel = connection->release();
+  connections_.take(id);
+  done(std::move(parcel));
+}
+
+void Engine::Core::takeConnection(std::unique_ptr<ConnectionParcel> parcel, std::uint32_t slot,
+                                  Completion<ConnectionId> done) {
+  const CounterSlot<ConnectionCounter> counters(options_.counters, slot);
+  if (!counters.valid()) return done(Status::bad("slot"));
+  if (!parcel) return done(Status::bad("parcel"));
+  const ConnectionId id{nextId()};
+  auto connection = std::make_unique<InterleavedConnection>(
+      loop_, work_.arena, work_.frames, sink_, id, static_cast<ConnectionState&&>(*parcel), counters);
+  if (const Status resumed = connection->resume(); !resumed.ok()) return done(resumed);
+  connections_.add(id, std::move(connection));
+  done(id);
 }
 
 void Engine::Core::splice(SpliceOptions options, Fd a, Fd b, Completion<SpliceId> done) {
@@ -156,6 +179,22 @@ void Engine::Core::closePair(PairId id, Done done) {
   // Its ports are free when the caller hears of it.
   const bool found = pairs_.take(id) != nullptr;
   done(found ? Status{} : Status::dead("pair"));
+}
+
+void Engine::Core::releasePair(PairId id, Completion<std::unique_ptr<PairParcel>> done) {
+  UdpPair* pair = pairs_.find(id);
+  if (pair == nullptr) return done(Status::dead("pair"));
+  if (pair->busy()) return done(Status{Code::wrongState, EBUSY, "pair is in use"});
+  std::unique_ptr<PairParcel> parcel = pair->release();
+  pairs_.take(id);
+  done(std::move(parcel));
+}
+
+void Engine::Core::takePair(std::unique_ptr<PairParcel> parcel, Completion<PairId> done) {
+  if (!parcel) return done(Status::bad("parcel"));
+  const PairId id{nextId()};
+  pairs_.add(id, std::make_unique<UdpPair>(loop_, work_.arena, static_cast<UdpPair::Parts&&>(*parcel)));
+  done(id);
 }
 
 void Engine::Core::createFeed(const FeedOptions& options, Completion<FeedId> done) {

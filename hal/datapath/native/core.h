@@ -67,10 +67,14 @@ class Engine::Core final : Loop::Ready {
   void connect(const ConnectOptions& options, Completion<Connected> done);
   void adopt(AdoptOptions options, Fd fd, Completion<ConnectionId> done);
   void closeConnection(ConnectionId id, Done done);
+  void releaseConnection(ConnectionId id, Completion<std::unique_ptr<ConnectionParcel>> done);
+  void takeConnection(std::unique_ptr<ConnectionParcel> parcel, std::uint32_t slot, Completion<ConnectionId> done);
   void splice(SpliceOptions options, Fd a, Fd b, Completion<SpliceId> done);
   void closeSplice(SpliceId id, Done done);
   void openPair(const PairOptions& options, Completion<PairOpened> done);
   void closePair(PairId id, Done done);
+  void releasePair(PairId id, Completion<std::unique_ptr<PairParcel>> done);
+  void takePair(std::unique_ptr<PairParcel> parcel, Completion<PairId> done);
   void createFeed(const FeedOptions& options, Completion<FeedId> done);
   void receive(FeedId id, const std::vector<UpstreamTrack>& tracks, bool resume, Done done);
   void closeFeed(FeedId id, Done done);

@@ -55,6 +55,16 @@ void Engine::closeConnection(ConnectionId id, Done done) {
   core_->post(std::move(done), [id](Core& core, auto&& d) { core.closeConnection(id, std::move(d)); });
 }
 
+void Engine::releaseConnection(ConnectionId id, Completion<std::unique_ptr<ConnectionParcel>> done) {
+  core_->post(std::move(done), [id](Core& core, auto&& d) { core.releaseConnection(id, std::move(d)); });
+}
+
+void Engine::takeConnection(std::unique_ptr<ConnectionParcel> parcel, std::uint32_t slot, Completion<ConnectionId> done) {
+  core_->post(std::move(done), [parcel = std::move(parcel), slot](Core& core, auto&& d) mutable {
+    core.takeConnection(std::move(parcel), slot, std::move(d));
+  });
+}
+
 void Engine::splice(SpliceOptions options, Completion<SpliceId> done) {
   Fd a(options.a);
   Fd b(options.b);
@@ -74,6 +84,16 @@ void Engine::openPair(PairOptions options, Completion<PairOpened> done) {
 
 void Engine::closePair(PairId id, Done done) {
   core_->post(std::move(done), [id](Core& core, auto&& d) { core.closePair(id, std::move(d)); });
+}
+
+void Engine::releasePair(PairId id, Completion<std::unique_ptr<PairParcel>> done) {
+  core_->post(std::move(done), [id](Core& core, auto&& d) { core.releasePair(id, std::move(d)); });
+}
+
+void Engine::takePair(std::unique_ptr<PairParcel> parcel, Completion<PairId> done) {
+  core_->post(std::move(done), [parcel = std::move(parcel)](Core& core, auto&& d) mutable {
+    core.takePair(std::move(parcel), std::move(d));
+  });
 }
 
 void Engine::createFeed(FeedOptions options, Completion<FeedId> done) {

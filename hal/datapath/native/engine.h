@@ -98,6 +98,16 @@ struct PairOpened {
   Address rtcp;
 };
 
+/** A pair or a connection on its way from one engine to another. What arrives nowhere is closed. */
+class Parcel {
+ public:
+  Parcel() = default;
+  Parcel(Parcel&&) = default;
+  virtual ~Parcel() = default;
+};
+struct PairParcel : Parcel {};
+struct ConnectionParcel : Parcel {};
+
 /** Same order as `startPointCodecs` in face.ts. */
 enum class StartPointCodec { h264, h265, av1, vp8, vp9, mp2t, mjpeg, mpeg4, none };
 
@@ -187,7 +197,8 @@ struct EngineOptions {
 };
 
 /**
- * One thread and all it owns. Every method may be called from any thread; each is a command that the engine's thread
+ * One thread and all it owns. There may be several: a feed lives on one of them with all that it uses, so that no packet
+ * meets a lock. Every method may be called from any thread; each is a command that the engine's thread
  * carries out in the order given. The destructor ends everything, completes what is outstanding with Code::stopped,
  * joins the thread and closes all descriptors; it must not run on the engine's thread.
  */
@@ -214,6 +225,10 @@ class Engine {
   void takeFrame(ConnectionId id, std::uint8_t channel, Bytes bytes);
   /** Sends queued text (at most 1 s), then FIN. An ended connection is freed by this call too. */
   void closeConnection(ConnectionId id, Done done);
+  /** Gives away a connection that carries frames for nobody; its handle is dead then. Code::wrongState for any other. */
+  void releaseConnection(ConnectionId id, Completion<std::unique_ptr<ConnectionParcel>> done);
+  /** It goes on where it was, with what waits to be read, sent and consumed, and counts on in that slot. */
+  void takeConnection(std::unique_ptr<ConnectionParcel> parcel, std::uint32_t slot, Completion<ConnectionId> done);
 
   void splice(SpliceOptions options, Completion<SpliceId> done);
   void closeSplice(SpliceId id, Done done);
@@ -221,6 +236,9 @@ class Engine {
   void openPair(PairOptions options, Completion<PairOpened> done);
   /** Whoever sends or receives by it stops doing so. */
   void closePair(PairId id, Done done);
+  /** Gives away a pair that serves nobody; its handle is dead then. Code::wrongState for any other. */
+  void releasePair(PairId id, Completion<std::unique_ptr<PairParcel>> done);
+  void takePair(std::unique_ptr<PairParcel> parcel, Completion<PairId> done);
 
   void createFeed(FeedOptions options, Completion<FeedId> done);
   /** With `resume` these tracks are all of an upstream session that began anew. */

@@ -31,15 +31,14 @@ constexpr std::size_t kMaxUnacknowledged = 4096;
 }  // namespace
 
 InterleavedConnection::InterleavedConnection(Loop& loop, ReceiveArena& arena, FrameBatch& batch, EventSink& sink,
-                                             ConnectionId id, Fd fd, MessageLimits limits,
+                                             ConnectionId id, ConnectionState state,
                                              CounterSlot<ConnectionCounter> counters)
-    : loop_(loop),
+    : ConnectionState(std::move(state)),
+      loop_(loop),
       arena_(arena),
       batch_(batch),
       sink_(sink),
       id_(id),
-      fd_(std::move(fd)),
-      framer_(limits),
       counters_(counters),
       acknowledgeTimer_(loop, [this] { updateAcknowledged(); }),
       closeTimer_(loop, [this] {
@@ -72,6 +71,21 @@ Status InterleavedConnection::open(Bytes unread, std::uint32_t userTimeoutMs) {
   // In the next turn: the caller has the id by then.
   if (!unparsed_.empty()) watch_.again(EPOLLIN);
   return {};
+}
+
+Status InterleavedConnection::resume() {
+  watch_ = loop_.watch(fd_.get(), EPOLLIN, *this);
+  if (!watch_.active()) return Status::failed("epoll_ctl", errno);
+  if (!unparsed_.empty()) watch_.again(EPOLLIN);
+  if (acknowledged_ < written_) acknowledgeTimer_.armIn(kAcknowledgePeriodNs);
+  updateInterest();
+  return {};
+}
+
+std::unique_ptr<ConnectionState> InterleavedConnection::release() {
+  watch_.reset();
+  acknowledgeTimer_.cancel();
+  return std::make_unique<ConnectionState>(std::move(static_cast<ConnectionState&>(*this)));
 }
 
 void InterleavedConnection::onReady(std::uint32_t events) {

@@ -44,18 +44,44 @@ class FrameSource {
   ~FrameSource() = default;
 };
 
+/** An RTSP connection apart from the thread that serves it: what stays when it moves to another one. */
+struct ConnectionState : ConnectionParcel {
+  ConnectionState(Fd fd, MessageLimits limits) : fd_(std::move(fd)), framer_(limits) {}
+
+  Fd fd_;
+  RtspFramer framer_;
+  Bytes unparsed_;
+  std::uint32_t messagesOut_ = 0;
+  std::uint64_t messageBytesOut_ = 0;
+
+  /** The rest of a partly written frame, then text. */
+  Bytes tail_;
+  std::size_t tailSent_ = 0;
+  Bytes text_;
+  std::size_t textSent_ = 0;
+  bool writeWanted_ = false;
+  std::uint64_t written_ = 0;
+  std::uint64_t acknowledged_ = 0;
+};
+
 /**
  * An RTSP connection whose text and '$' frames share the bytes. Text goes ahead of frames at the next frame boundary.
  * Frames are pulled from their sources when the socket takes some; only the rest of one partly written frame is kept.
  */
-class InterleavedConnection final : Loop::Ready {
+class InterleavedConnection final : Loop::Ready, ConnectionState {
  public:
-  InterleavedConnection(Loop& loop, ReceiveArena& arena, FrameBatch& batch, EventSink& sink, ConnectionId id, Fd fd,
-                        MessageLimits limits, CounterSlot<ConnectionCounter> counters);
-  ~InterleavedConnection();
+  InterleavedConnection(Loop& loop, ReceiveArena& arena, FrameBatch& batch, EventSink& sink, ConnectionId id,
+                        ConnectionState state, CounterSlot<ConnectionCounter> counters);
+  ~InterleavedConnection() override;
 
   /** Begins to read, `unread` first. */
   Status open(Bytes unread, std::uint32_t userTimeoutMs);
+  /** Goes on with a state that `release` gave. */
+  Status resume();
+  /** Somebody's frames go by it. */
+  [[nodiscard]] bool busy() const { return !claims_.empty() || !sources_.empty(); }
+  /** Takes apart what is neither busy nor at its end. */
+  [[nodiscard]] std::unique_ptr<ConnectionState> release();
 
   void consumed(std::uint32_t messages, std::uint64_t bytes);
   void sendText(ByteView text);
@@ -120,22 +146,7 @@ class InterleavedConnection final : Loop::Ready {
   FrameBatch& batch_;
   EventSink& sink_;
   ConnectionId id_;
-  Fd fd_;
-  RtspFramer framer_;
   CounterSlot<ConnectionCounter> counters_;
-
-  Bytes unparsed_;
-  std::uint32_t messagesOut_ = 0;
-  std::uint64_t messageBytesOut_ = 0;
-
-  /** The rest of a partly written frame, then text. */
-  Bytes tail_;
-  std::size_t tailSent_ = 0;
-  Bytes text_;
-  std::size_t textSent_ = 0;
-  bool writeWanted_ = false;
-  std::uint64_t written_ = 0;
-  std::uint64_t acknowledged_ = 0;
 
   std::vector<Claim> claims_;
   std::vector<FrameSource*> sources_;

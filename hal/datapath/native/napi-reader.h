@@ -5,11 +5,12 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "engine.h"
+#include "napi-parcel.h"
 
 namespace weir {
 
@@ -94,6 +95,13 @@ class NapiReader {
     }
     const auto* first = static_cast<const std::uint8_t*>(data);
     return length == 0 ? Bytes{} : Bytes(first, first + length);
+  }
+
+  template <class P>
+  std::unique_ptr<P> parcel(const char* name) {
+    std::unique_ptr<P> taken = NapiParcel<P>::take(env_, property(name));
+    if (!taken) refuse(name);
+    return taken;
   }
 
   /** One reader per object in an array. */

@@ -3,11 +3,12 @@
 #include <node_api.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include "engine.h"
+#include "napi-parcel.h"
 
 namespace weir {
 
@@ -46,6 +47,10 @@ class NapiWriter {
     if (napi_create_object(env_, &made) != napi_ok) return undefined();
     for (const auto& [name, value] : properties) napi_set_named_property(env_, made, name, value);
     return made;
+  }
+  template <class P>
+  [[nodiscard]] napi_value parcel(std::unique_ptr<P> parcel) const {
+    return NapiParcel<P>::wrap(env_, std::move(parcel));
   }
   [[nodiscard]] napi_value endpoint(const Address& address) const {
     return object({{"address", text(address.text())}, {"port", number(address.port)}});

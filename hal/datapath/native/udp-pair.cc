@@ -37,20 +37,37 @@ Result<std::unique_ptr<UdpPair>> UdpPair::open(Loop& loop, ReceiveArena& arena, 
     Result<Fd> rtp = openUdp(rtpLocal, options.transparent);
     Result<Fd> rtcp = rtp.ok() ? openUdp(rtcpLocal, options.transparent) : Result<Fd>(rtp.status);
     if (rtcp.ok()) {
-      return std::unique_ptr<UdpPair>(
-          new UdpPair(loop, arena, std::move(rtp.value), rtpLocal, std::move(rtcp.value), rtcpLocal));
+      Parts parts;
+      parts.rtp = std::move(rtp.value);
+      parts.rtpLocal = rtpLocal;
+      parts.rtcp = std::move(rtcp.value);
+      parts.rtcpLocal = rtcpLocal;
+      return std::make_unique<UdpPair>(loop, arena, std::move(parts));
     }
     if (rtcp.status.errnum != EADDRINUSE) return rtcp.status;
   }
   return Status{Code::limitReached, EADDRINUSE, "rtpPort"};
 }
 
-UdpPair::UdpPair(Loop& loop, ReceiveArena& arena, Fd rtp, const Address& rtpLocal, Fd rtcp, const Address& rtcpLocal)
+UdpPair::UdpPair(Loop& loop, ReceiveArena& arena, Parts parts)
     : loop_(loop),
       arena_(arena),
-      rtp_(*this, std::move(rtp), rtpLocal, false),
-      rtcp_(*this, std::move(rtcp), rtcpLocal, true),
+      rtp_(*this, std::move(parts.rtp), parts.rtpLocal, false),
+      rtcp_(*this, std::move(parts.rtcp), parts.rtcpLocal, true),
+      punches_(parts.punches),
+      nextPunch_(parts.nextPunch),
       roomTimer_(loop, [this] { giveRoom(); }) {}
+
+std::unique_ptr<UdpPair::Parts> UdpPair::release() {
+  auto parts = std::make_unique<Parts>();
+  parts->rtp = rtp_.socket.release();
+  parts->rtpLocal = rtp_.socket.local();
+  parts->rtcp = rtcp_.socket.release();
+  parts->rtcpLocal = rtcp_.socket.local();
+  parts->punches = punches_;
+  parts->nextPunch = nextPunch_;
+  return parts;
+}
 
 UdpPair::~UdpPair() {
   if (upstream_ != nullptr) upstream_->onPairGone();

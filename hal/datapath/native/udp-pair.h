@@ -68,8 +68,26 @@ class UdpUpstream {
  */
 class UdpPair {
  public:
+  /** A sign of life from an address that belongs to no viewer yet. */
+  struct Punch {
+    Address from;
+    bool rtcp = false;
+    std::int64_t atNs = 0;
+  };
+  /** A pair apart from the thread that serves it. */
+  struct Parts final : PairParcel {
+    Fd rtp;
+    Address rtpLocal;
+    Fd rtcp;
+    Address rtcpLocal;
+    /** The oldest is overwritten. */
+    std::array<Punch, 64> punches{};
+    std::size_t nextPunch = 0;
+  };
+
   static Result<std::unique_ptr<UdpPair>> open(Loop& loop, ReceiveArena& arena, const PairOptions& options,
                                                std::minstd_rand& random);
+  UdpPair(Loop& loop, ReceiveArena& arena, Parts parts);
   UdpPair(const UdpPair&) = delete;
   UdpPair& operator=(const UdpPair&) = delete;
   ~UdpPair();
@@ -81,6 +99,10 @@ class UdpPair {
   void detach(UdpLeg& leg);
   Status attach(UdpUpstream& upstream);
   void detach(UdpUpstream& upstream);
+  /** It serves somebody. */
+  [[nodiscard]] bool busy() const { return upstream_ != nullptr || !legs_.empty(); }
+  /** Takes apart a pair that serves nobody. */
+  [[nodiscard]] std::unique_ptr<Parts> release();
   /** Reads what ICMP told of packets sent before. */
   void takeErrors(bool rtcp);
 
@@ -106,13 +128,6 @@ class UdpPair {
     bool rtcp;
     Loop::Watch watch;
   };
-  struct Punch {
-    Address from;
-    bool rtcp = false;
-    std::int64_t atNs = 0;
-  };
-
-  UdpPair(Loop& loop, ReceiveArena& arena, Fd rtp, const Address& rtpLocal, Fd rtcp, const Address& rtcpLocal);
   Status watchIfNeeded();
   void heard(bool rtcp, const ReceiveArena::Message& message);
   void latch(UdpLeg& leg, bool rtcp, const Address& from);
@@ -127,9 +142,8 @@ class UdpPair {
   UdpUpstream* upstream_ = nullptr;
   /** By address, port 0. */
   std::map<Address, UdpLeg*> legs_;
-  /** From addresses that belong to no viewer yet; the oldest is overwritten. */
-  std::array<Punch, 64> punches_{};
-  std::size_t nextPunch_ = 0;
+  std::array<Punch, 64> punches_;
+  std::size_t nextPunch_;
   std::vector<RoomWaiter*> roomWaiters_;
   bool socketFull_ = false;
   Loop::Timer roomTimer_;

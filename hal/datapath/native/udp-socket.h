@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "address.h"
@@ -81,6 +82,8 @@ class UdpSocket {
   UdpSocket(Fd fd, const Address& local);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
+  /** Gives the descriptor away. */
+  [[nodiscard]] Fd release() { return std::move(fd_); }
   [[nodiscard]] const Address& local() const { return local_; }
   /** IP and UDP headers. */
   [[nodiscard]] std::size_t headerBytes() const { return local_.family == AF_INET ? 28 : 48; }

@@ -3,13 +3,18 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { silentLog } from '#base';
 import { openDatapath } from '../../../hal/datapath/datapath.ts';
+import type { Datapath } from '../../../hal/datapath/face.ts';
 import { rtp } from '../../contract/media.ts';
 
 const address = '127.0.0.1';
 
-/** Opens a datapath and keeps its engine and its mailbox busy; resolves when packets flow. Nothing is ever closed. */
+/** Opens a datapath and keeps its engines and mailboxes busy; resolves when packets flow. Nothing is ever closed. */
 export async function busyDatapath(): Promise<void> {
-  const datapath = openDatapath({ log: silentLog, realtime: false });
+  const datapath = openDatapath({ log: silentLog, realtime: false, threads: 2 });
+  await Promise.all([busyFeed(datapath), busyFeed(datapath), busyConnection(datapath)]);
+}
+
+async function busyFeed(datapath: Datapath): Promise<void> {
   const source = createSocket('udp4').bind(0, address).unref();
   const target = createSocket('udp4').bind(0, address).unref();
   await Promise.all([once(source, 'listening'), once(target, 'listening')]);
@@ -32,6 +37,15 @@ export async function busyDatapath(): Promise<void> {
   const viewer = await feed.addViewer({ tracks, startWaitMs: 0 });
   await viewer.play();
 
+  let seq = 0;
+  const tick = () => {
+    for (let burst = 0; burst < 8; burst += 1) source.send(rtp({ seq: seq++ }), upstream.rtp.port, address);
+  };
+  setInterval(tick, 1).unref();
+  await once(target, 'message');
+}
+
+async function busyConnection(datapath: Datapath): Promise<void> {
   const listener = await datapath.listen({ local: { address, port: 0 }, transparent: false });
   listener.accepted.on(async (connection) => {
     const limits = { maxHeaderBytes: 1024, maxBodyBytes: 1024 };
@@ -41,11 +55,6 @@ export async function busyDatapath(): Promise<void> {
   const client = connect(listener.local.port, address).unref().resume();
   client.on('error', () => {});
 
-  let seq = 0;
-  const tick = () => {
-    for (let burst = 0; burst < 8; burst += 1) source.send(rtp({ seq: seq++ }), upstream.rtp.port, address);
-    client.write('OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n');
-  };
-  setInterval(tick, 1).unref();
-  await Promise.all([once(target, 'message'), once(client, 'data')]);
+  setInterval(() => client.write('OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n'), 1).unref();
+  await once(client, 'data');
 }
