@@ -15,6 +15,8 @@ export interface Hal extends Closeable {
 
 export interface HalOptions {
   readonly log: Log;
-  /** Run the engine thread under SCHED_FIFO when the rights are there. */
+  /** Run the engine threads under SCHED_FIFO when the rights are there. */
   readonly realtime: boolean;
+  /** Engine threads that feeds are spread over. */
+  readonly engineThreads: number;
 }

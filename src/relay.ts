@@ -370,6 +370,7 @@ export class Relay implements Closeable {
       ),
       connections: this.#intake.openConnections,
       engineCpuNs: String(datapath.engineCpuNs()),
+      engineThreads: datapath.engineThreads().map((thread) => ({ ...thread, cpuNs: String(thread.cpuNs) })),
       feeds: this.monitor.feeds().flatMap((entry) => feedStatus(entry) ?? []),
       viewers: this.monitor.viewers().map((viewer) => viewerStatus(viewer, mac(viewer.facts.viewer.address))),
       ended: this.monitor.endedViewers().map((viewer) => viewerStatus(viewer, undefined)),

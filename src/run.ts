@@ -1,8 +1,10 @@
 import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { CloseStack, createLog, describeError, type Log, systemClock, WeirError, weirVersion } from '#base';
 import { openLinuxHal } from '#hal';
 import { loadConfig } from './config/index.ts';
+import { engineThreadCount } from './engine-thread-count.ts';
 import { Relay } from './relay.ts';
 import { ControlServer } from './status/index.ts';
 
@@ -37,7 +39,8 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
       log,
     ),
   );
-  const hal = box.use(await openLinuxHal({ log, realtime: config.system.realtime }));
+  const engineThreads = engineThreadCount(config.relay.engineThreads, availableParallelism());
+  const hal = box.use(await openLinuxHal({ log, realtime: config.system.realtime, engineThreads }));
   relay = box.use(await Relay.start({ config, hal, log, clock }));
   log.info('ready', { version: weirVersion, name: config.system.name, pid: process.pid });
   await stop;

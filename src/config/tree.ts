@@ -93,6 +93,14 @@ export const configTree = {
           default: 'open',
           help: 'without a healthy Weir viewers reach the origin (open) or nothing (closed) on intercepted ports',
         },
+        engineThreads: {
+          type: 'integer',
+          min: 0,
+          max: 64,
+          default: 0,
+          help: 'engine threads that feeds are spread over; 0: one less than there are cores, 1 to 4',
+          live: false,
+        },
         bypassSeconds: {
           type: 'integer',
           unit: 'seconds',

@@ -40,12 +40,22 @@ export interface NicStatus extends Partial<Decimals<NicCounters>> {
   readonly linkUp: boolean;
 }
 
+/** One thread of the engine's: its CPU time and what it serves. */
+export interface EngineThreadStatus {
+  readonly cpuNs: string;
+  readonly feeds: number;
+  readonly viewers: number;
+  /** Connections that are passed through. */
+  readonly splices: number;
+}
+
 /** What the box relays right now. */
 export interface RelayStatus {
   readonly version: string;
   readonly nics: readonly NicStatus[];
   readonly connections: number;
   readonly engineCpuNs: string;
+  readonly engineThreads: readonly EngineThreadStatus[];
   readonly feeds: readonly FeedStatus[];
   readonly viewers: readonly ViewerStatus[];
   /** The last sessions that ended, oldest first. */

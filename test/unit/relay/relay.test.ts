@@ -244,6 +244,7 @@ describe('Relay', () => {
       'connections',
       'ended',
       'engineCpuNs',
+      'engineThreads',
       'feeds',
       'nics',
       'version',
