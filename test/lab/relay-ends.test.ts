@@ -4,6 +4,7 @@ import { Capture } from './capture.ts';
 import { createLabWorld } from './lab-world.ts';
 import { rtspConnections } from './media-flows.ts';
 import { ScriptedOrigin } from './origin-scripted.ts';
+import { StoppedThread } from './stopped-thread.ts';
 import { ScriptedViewers } from './viewers-scripted.ts';
 import { Weir } from './weir.ts';
 import { aboveTheLink, addressesOf } from './witness.ts';
@@ -155,6 +156,20 @@ describe('lab: how viewers and Weir end', function () {
     await new Promise((resolve) => setTimeout(resolve, 4_000));
     assert.equal(await playsDirectly(), true);
     weir.program.signal('SIGCONT');
+    for (const until = Date.now() + 4_000; await playsDirectly(); ) {
+      assert.ok(Date.now() < until, 'relays again within 4 s');
+    }
+    await weir.terminate();
+  });
+
+  it('while one of its engine threads is stuck, new connections play directly within 4 s', async () => {
+    await using weir = await Weir.start(world, { relay: { engineThreads: 2 } });
+    assert.equal(await playsDirectly(), false);
+    {
+      await using _stuck = await StoppedThread.stop(weir.program.pid, 'weir-datapath-1');
+      await new Promise((resolve) => setTimeout(resolve, 4_000));
+      assert.equal(await playsDirectly(), true);
+    }
     for (const until = Date.now() + 4_000; await playsDirectly(); ) {
       assert.ok(Date.now() < until, 'relays again within 4 s');
     }

@@ -16,6 +16,13 @@ export interface ShownFeed {
   readonly reorderedPackets: string;
   readonly latePackets: string;
   readonly duplicatePackets: string;
+  readonly reconnections: number;
+}
+
+export interface ShownThread {
+  readonly cpuNs: string;
+  readonly feeds: number;
+  readonly viewers: number;
 }
 
 export interface ShownViewer {
@@ -34,6 +41,7 @@ export interface ShownEnd extends ShownViewer {
 }
 
 export interface ShownRelay {
+  readonly engineThreads: readonly ShownThread[];
   readonly feeds: readonly ShownFeed[];
   readonly viewers: readonly ShownViewer[];
   readonly ended: readonly ShownEnd[];

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
@@ -8,6 +7,7 @@ import { openDatapath } from '../../hal/datapath/datapath.ts';
 import type { Datapath, FeedPath, InterleavedConnection, UdpPair } from '../../hal/datapath/face.ts';
 import { type DatapathWorld, type FarUdp, loopbackWorld, next, until } from '../contract/datapath-world.ts';
 import { rtp } from '../contract/media.ts';
+import { StoppedThread } from '../lab/stopped-thread.ts';
 
 const limits = { maxHeaderBytes: 4096, maxBodyBytes: 4096 };
 const track = { clockRateHz: 90_000, codec: 'none', video: false } as const;
@@ -235,35 +235,11 @@ describe('several engine threads', () => {
   });
 
   it('have all to answer a ping: one that is stuck makes it fail, and others serve on', async () => {
-    const tid = readdirSync('/proc/self/task').find(
-      (task) => readFileSync(`/proc/self/task/${task}/comm`, 'utf8').trim() === 'weir-datapath-1',
-    );
-    const stopper = spawn('/usr/bin/python3', ['-c', stopThread, String(tid)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    await once(stopper.stdout, 'data');
-    try {
+    {
+      await using _stuck = await StoppedThread.stop(process.pid, 'weir-datapath-1');
       await assert.rejects(datapath.ping(), code('TIMED_OUT'));
       await createFeed();
-    } finally {
-      stopper.stdin.end();
-      await once(stopper, 'close');
     }
     await datapath.ping();
   });
 });
-
-/** Stops one thread of ours as a debugger would, says so, and lets it go on at the end of its input. */
-const stopThread = `
-import ctypes, os, sys
-ptrace = ctypes.CDLL(None, use_errno=True).ptrace
-ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-seize, interrupt, any_thread = 0x4206, 0x4207, 0x40000000
-tid = int(sys.argv[1])
-for request in (seize, interrupt):
-    if ptrace(request, tid, None, None) != 0:
-        sys.exit(os.strerror(ctypes.get_errno()))
-os.waitpid(tid, any_thread)
-print('stopped', flush=True)
-sys.stdin.read()
-`;
