@@ -34,6 +34,7 @@ export interface ShownViewer {
   readonly txPackets: string;
   readonly txBytes: string;
   readonly rxRtcpPackets: string;
+  readonly oversizedPackets: string;
 }
 
 export interface ShownEnd extends ShownViewer {

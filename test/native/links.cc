@@ -6,15 +6,15 @@ using namespace test;
 
 namespace {
 
-/** Viewers behind a link of their own that carries so much and queues ten messages. */
+/** Viewers behind a link of their own that carries so much and queues so many messages. */
 class NarrowLink {
  public:
-  NarrowLink(FeedRig& rig, const std::string& rate, std::size_t count) : rig_(rig) {
+  NarrowLink(FeedRig& rig, const std::string& rate, const std::string& queue, std::size_t count) : rig_(rig) {
     need("ip link add narrow type veth peer name sink && ip link set sink up && ip link set narrow up");
     need("ip address add 10.77.0.1/24 dev narrow");
     need("tc qdisc add dev narrow root handle 1: htb default 1 && "
          "tc class add dev narrow parent 1: classid 1:1 htb rate " + rate + " quantum 1514");
-    need("tc qdisc add dev narrow parent 1:1 pfifo limit 10");
+    need("tc qdisc add dev narrow parent 1:1 pfifo limit " + queue);
     const PairOpened pair = rig.openPair("10.77.0.1");
     for (std::size_t i = 0; i < count; ++i) add(pair, "10.77.0." + std::to_string(i + 2));
   }
@@ -100,7 +100,7 @@ TEST("a link that is full costs its viewers packets, counted, in turn, and nobod
   World world;
   FeedRig rig(world);
   rig.send(0, rig.video(true));
-  const NarrowLink link(rig, "100mbit", 20);
+  const NarrowLink link(rig, "100mbit", "10", 20);
   const auto here = rig.addUdp();
   rig.play(here->id);
   here->rtp.receive();
@@ -129,14 +129,27 @@ TEST("a link that is full costs its viewers packets, counted, in turn, and nobod
   CHECK_EQ(world.counter(here->slot, ViewerCounter::droppedPackets), 0U);
 }
 
-TEST("a burst larger than the link's queue waits in the ring and goes out whole to every viewer") {
+namespace {
+
+/** `packets` of 1,000 bytes at once to each of `count` viewers: all of it goes out. */
+void burst(const std::string& rate, const std::string& queue, std::size_t count, std::uint64_t packets) {
   World world;
   FeedRig rig(world);
   rig.send(0, rig.video(true));
-  const NarrowLink link(rig, "200mbit", 50);
-  // 50 viewers x 40 packets are 2 MB: 80 ms of this link.
-  constexpr std::uint64_t kBurst = 40;
-  for (std::uint64_t i = 0; i < kBurst; ++i) rig.originRtp[0]->send(rig.video(false, 988, i > 0), rig.upstream[0].rtp);
-  for (const auto& [id, slot] : link.viewers) world.awaitCounter(slot, ViewerCounter::txPackets, kBurst + 1);
+  const NarrowLink link(rig, rate, queue, count);
+  for (std::uint64_t i = 0; i < packets; ++i) rig.originRtp[0]->send(rig.video(false, 988, i > 0), rig.upstream[0].rtp);
+  for (const auto& [id, slot] : link.viewers) world.awaitCounter(slot, ViewerCounter::txPackets, packets + 1);
   for (const auto& [id, slot] : link.viewers) CHECK_EQ(world.counter(slot, ViewerCounter::droppedPackets), 0U);
+}
+
+}  // namespace
+
+TEST("a burst larger than the link's queue waits in the ring and goes out whole to every viewer") {
+  // 2 MB: 80 ms of this link.
+  burst("200mbit", "10", 50, 40);
+}
+
+TEST("a burst larger than the send buffer waits in the ring and goes out whole to every viewer") {
+  // 10 MB: 80 ms of this link.
+  burst("1gbit", "100000", 50, 200);
 }
