@@ -13,7 +13,7 @@ namespace {
  */
 constexpr std::int64_t kMaxWaitNs = 250 * kNsPerMs;
 /** Viewers may be reached by several links: one that is full must not hold up those on others, nor be tried by all its viewers. */
-constexpr std::size_t kFullInARow = 16;
+constexpr std::size_t kFullInARow = 4;
 /** About as many milliseconds. */
 constexpr int kFruitlessTurns = 50;
 
