@@ -1,3 +1,4 @@
+export { catchUpOf } from './feed-values.ts';
 export { loadConfig } from './load.ts';
 export { type ConfigFault, parseConfig } from './parse.ts';
 export { renderReference } from './reference.ts';

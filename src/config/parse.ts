@@ -129,6 +129,10 @@ function crossCheck(config: Config, faults: ConfigFault[]): void {
   if (ports.length === 0) faults.push({ path: 'relay.rtsp.ports', text: 'needs at least one port' });
   if (new Set(ports).size !== ports.length)
     faults.push({ path: 'relay.rtsp.ports', text: 'names a port twice' });
+  for (const [index, { url }] of config.relay.feeds.entries()) {
+    if (url === undefined)
+      faults.push({ path: `relay.feeds[${index}].url`, text: 'is missing: which feeds?' });
+  }
   for (const [index, origin] of config.relay.origins.entries()) {
     const path = `relay.origins[${index}]`;
     if (origin.address === undefined || isIP(origin.address) === 0) {

@@ -30,7 +30,7 @@ export interface StringSchema extends Described {
 
 export interface BooleanSchema extends Described {
   readonly type: 'boolean';
-  readonly default: boolean;
+  readonly default?: boolean;
 }
 
 export interface EnumSchema extends Described {

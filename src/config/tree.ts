@@ -1,6 +1,7 @@
 import { billingTree } from './billing-tree.ts';
 import { mac, prefix } from './forms.ts';
 import type { BranchSchema, Parsed } from './schema.ts';
+import { urlPattern } from './url-pattern.ts';
 
 const nic = (role: string) =>
   ({
@@ -33,6 +34,25 @@ const nic = (role: string) =>
       help: 'largest packet on this NIC; none: it keeps its own',
     },
   }) as const;
+
+/** What of catching up can be set for all feeds and for some. */
+const catchUp = {
+  enabled: { type: 'boolean', help: 'a joining viewer begins at a start point of the past and catches up' },
+  maxSeconds: {
+    type: 'integer',
+    unit: 'seconds',
+    min: 1,
+    max: 60,
+    help: 'a start point that is older is not begun at',
+  },
+  maxBytes: {
+    type: 'integer',
+    unit: 'bytes',
+    min: 65_536,
+    max: 268_435_456,
+    help: 'a start point with more media behind it is not begun at',
+  },
+} as const;
 
 /** The whole configuration, as one table. */
 export const configTree = {
@@ -164,6 +184,28 @@ export const configTree = {
           max: 268_435_456,
           default: 16_777_216,
           help: 'memory of one feed at most',
+        },
+        catchUp: {
+          type: 'branch',
+          help: 'where a joining viewer may begin',
+          entries: {
+            enabled: { ...catchUp.enabled, default: true },
+            maxSeconds: { ...catchUp.maxSeconds, default: 8 },
+            maxBytes: { ...catchUp.maxBytes, default: 16_777_216 },
+          },
+        },
+        feeds: {
+          type: 'list',
+          maxItems: 1000,
+          help: 'what is different for some feeds; of those that match a feed, the first one counts',
+          of: {
+            type: 'branch',
+            help: 'some feeds',
+            entries: {
+              url: { type: 'string', ...urlPattern, help: 'pattern of the URLs of these feeds' },
+              catchUp: { type: 'branch', help: 'as relay.catchUp', entries: catchUp },
+            },
+          },
         },
         maxFeeds: {
           type: 'integer',

@@ -87,6 +87,9 @@ describe('configuration', () => {
     ['relay.whenDown', 'ajar', /must be one of open, closed/],
     ['relay.ringSeconds', '8', /relay\.ringSeconds: "8" must be a whole number from 1 to 60 \(seconds\)/],
     ['relay', [], /relay: must be an object/],
+    ['relay.feeds', [{ catchUp: {} }], /relay\.feeds\[0\]\.url: is missing/],
+    ['relay.feeds', [{ url: 'rtsp://h/a b' }], /relay\.feeds\[0\]\.url: .* must be: URL/],
+    ['relay.catchUp.maxSeconds', 0, /must be a whole number from 1 to 60 \(seconds\)/],
     ['interfaces.wan', {}, /interfaces\.wan: needs device, mac or path/],
     ['interfaces.access', { device: 'wan0' }, /"wan0" is the wan NIC already/],
     [
