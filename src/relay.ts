@@ -12,7 +12,7 @@ import {
 } from '#hal';
 import type { Store } from '#storage';
 import { BillingManager } from './billing/index.ts';
-import { applyStages, type Config, type Stage } from './config/index.ts';
+import { applyStages, type Config, catchUpOf, type Stage } from './config/index.ts';
 import { Feed } from './feed/index.ts';
 import { Heartbeat } from './health/index.ts';
 import { endpointText, feedStatus, nicStatus, type RelayStatus, viewerStatus } from './operations/index.ts';
@@ -82,6 +82,7 @@ export class Relay implements Closeable {
           openSession: () => this.#originSession(feed.origin, feed.url, reconnectMs),
           times: () => this.#feedTimes(),
           ...this.#ringSize(),
+          catchUp: catchUpOf(this.#config, feed.url),
         }),
       openOriginSession: (origin, url) =>
         this.#originSession(origin, url, this.#config.relay.openTimeoutSeconds * 1000),

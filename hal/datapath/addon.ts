@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { WeirError } from '#base';
-import type { Endpoint, TrackOptions, TrackStart } from './face.ts';
+import type { Endpoint, FeedOptions, TrackStart } from './face.ts';
 
 /** First argument of the handler; same order as `Notice` in native/napi-edge.h. */
 export const noticeKinds = [
@@ -72,7 +72,7 @@ export interface NativeEngine {
   closePair: OnHandle;
   releasePair: OnHandle;
   takePair: Command<{ parcel: Parcel }>;
-  createFeed: Command<{ tracks: readonly TrackOptions[]; ringBytes: number; ringMs: number; slot: number }>;
+  createFeed: Command<FeedOptions & { slot: number }>;
   receive: Command<{ id: number; tracks: readonly NativeTrack[]; resume: boolean }>;
   closeFeed: OnHandle;
   addViewer: Command<{ id: number; tracks: readonly NativeTrack[]; startWaitMs: number; slot: number }>;

@@ -54,6 +54,10 @@ export function checkFeed(options: FeedOptions): void {
   checkNumber('tracks.length', options.tracks.length, 1, maxTracks);
   checkNumber('ringBytes', options.ringBytes, minRingBytes, maxRingBytes);
   checkNumber('ringMs', options.ringMs, 1, maxMs);
+  if (options.catchUp) {
+    checkNumber('catchUp.maxMs', options.catchUp.maxMs, 1, maxMs);
+    checkNumber('catchUp.maxBytes', options.catchUp.maxBytes, 1, maxRingBytes);
+  }
   for (const track of options.tracks) {
     checkNumber('clockRateHz', track.clockRateHz, 1, maxMs);
     if (!startPointCodecs.includes(track.codec)) throw badArgument('codec', track.codec);

@@ -141,11 +141,20 @@ export interface TrackOptions {
   readonly video: boolean;
 }
 
+/** How far behind the head a joining viewer may begin. */
+export interface CatchUp {
+  readonly maxMs: number;
+  /** Of all tracks, from the start point to the head. */
+  readonly maxBytes: number;
+}
+
 export interface FeedOptions {
   readonly tracks: readonly TrackOptions[];
   /** The ring holds at most this much of each. */
   readonly ringBytes: number;
   readonly ringMs: number;
+  /** Undefined: nobody begins in the past; a viewer is live from the next start point that comes. */
+  readonly catchUp?: CatchUp | undefined;
 }
 
 /** Where a track of the upstream session comes from. */
@@ -200,8 +209,11 @@ export interface FeedPath extends Closeable {
    */
   receive(tracks: readonly UpstreamTrack[], options?: { readonly resume?: boolean }): Promise<void>;
   /**
-   * Takes a viewer in at the newest start point, not yet sending. Waits at most `startWaitMs` until every one of its
-   * tracks has a packet there; `starts` holds those that have.
+   * Takes a viewer in at the newest start point that `catchUp` allows, not yet sending; where there is none, at the
+   * next one that comes. Waits at most `startWaitMs` until every one of its tracks has a packet there; `starts` holds
+   * those that have, none while the start point has not come: it is then waited for in silence, and all tracks begin
+   * there. A feed that has shown no start point for 5 s, or none any more for 20 s, is begun at its newest packet; so is
+   * one without pictures, and any by a viewer without its video.
    */
   addViewer(options: { tracks: readonly ViewerTrack[]; startWaitMs: number }): Promise<ViewerPath>;
   /** RTCP BYE came from the origin (RFC 3550 s.6.6); viewers do not get it. */
@@ -211,11 +223,14 @@ export interface FeedPath extends Closeable {
 
 export interface ViewerPath extends Closeable {
   readonly starts: readonly TrackStart[];
-  /** Begins to send: the latest sender reports, then from the start point, paced, until it is live. */
+  /**
+   * Begins to send: the latest sender reports, then from the start point. By UDP the start frame goes out at once up to 64
+   * packets and beyond that at 10 times the feed's rate, what follows at 2.5 times, until the viewer is live.
+   */
   play(): Promise<void>;
   /** Stops sending. */
   pause(): Promise<void>;
-  /** Moves a paused viewer to the newest start point, as `addViewer` did. */
+  /** Moves a paused viewer to a new start point, as `addViewer` did. */
   seekToStart(startWaitMs: number): Promise<readonly TrackStart[]>;
   /** Its port was refused three times within 2 s (ICMP). */
   readonly refused: Signal<{ refusals: number }>;

@@ -19,11 +19,18 @@ import { SimViewer } from './viewer.ts';
 
 interface Held {
   readonly position: number;
+  readonly arrivedMonoNs: bigint;
   readonly track: number;
   readonly seq: number;
   readonly rtpTime: number;
   readonly bytes: Uint8Array;
 }
+
+/** A feed that has shown no start point for so long since its first packet, or since the last one, is played without. */
+const firstStartPatienceNs = 5_000_000_000n;
+const nextStartPatienceNs = 20_000_000_000n;
+/** Media from before a silence is nothing to begin with. */
+const freshNs = 1_000_000_000n;
 
 interface Track {
   readonly continuity: SimContinuity;
@@ -64,6 +71,8 @@ export class SimFeed implements FeedPath {
   #heldBytes = 0;
   #head = 0;
   #start: number | undefined;
+  #startMarkedNs: bigint | undefined;
+  #mediaSinceNs: bigint | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: FeedOptions, clock: Clock) {
@@ -190,7 +199,7 @@ export class SimFeed implements FeedPath {
   }
 
   feedViewer(viewer: SimViewer): void {
-    if (!viewer.playing) return;
+    if (!viewer.playing || viewer.cursor === undefined) return;
     const tail = this.#head - this.#held.length;
     if (viewer.cursor < tail) {
       const from = this.#beginning();
@@ -204,17 +213,19 @@ export class SimFeed implements FeedPath {
     viewer.cursor = this.#head;
   }
 
-  /** To the newest start point, or the next packet to come; waits until every track of the viewer has a packet there. */
+  /** To where the viewer begins (`FeedPath.addViewer`); waits until every track of the viewer has a packet there. */
   async seek(viewer: SimViewer, waitMs: number): Promise<readonly TrackStart[]> {
     const wanted = this.#tracks.map((_, track) => track).filter((track) => viewer.follows(track));
     const find = (): readonly TrackStart[] => {
-      viewer.cursor = this.#beginning();
-      const after = this.#held.filter((held) => held.position >= viewer.cursor);
+      const { cursor } = viewer;
+      if (cursor === undefined) return [];
+      const after = this.#held.filter((held) => held.position >= cursor);
       return wanted.flatMap((track) => {
         const first = after.find((held) => held.track === track);
         return first ? [{ track, seq: first.seq, rtpTime: first.rtpTime }] : [];
       });
     };
+    viewer.cursor = this.#beginningFor(viewer);
     const { promise, resolve } = Promise.withResolvers<void>();
     using _look = this.#arrived.on(() => {
       if (this.#closing || viewer.closed || find().length === wanted.length) resolve();
@@ -223,6 +234,43 @@ export class SimFeed implements FeedPath {
     if (find().length < wanted.length && waitMs > 0) await promise;
     if (this.#closing || viewer.closed) throw alreadyClosed('feed');
     return find();
+  }
+
+  /** Where a viewer that comes now begins; undefined while it has to wait for a start point. */
+  #beginningFor(viewer: SimViewer): number | undefined {
+    const { tracks } = this.options;
+    const waits = !this.#hasVideo || tracks.some(({ video }, track) => video && viewer.follows(track));
+    const start = this.#held.find(({ position }) => position === this.#start);
+    if (waits && start && this.#mayBeginAt(start)) return start.position;
+    if (waits && !this.#startsStayAway()) return undefined;
+    const newest = this.#held.findLast(({ track }) => viewer.follows(track));
+    return newest && this.#ageNs(newest) <= freshNs ? newest.position : this.#head;
+  }
+
+  #mayBeginAt(start: Held): boolean {
+    if (!this.#hasVideo) return this.#ageNs(start) <= freshNs;
+    const { catchUp } = this.options;
+    const ahead = this.#held.filter(({ position }) => position >= start.position);
+    const bytes = ahead.reduce((sum, held) => sum + held.bytes.length, 0);
+    return (
+      catchUp !== undefined &&
+      this.#ageNs(start) <= BigInt(catchUp.maxMs) * 1_000_000n &&
+      bytes <= catchUp.maxBytes
+    );
+  }
+
+  #startsStayAway(): boolean {
+    const now = this.#clock.monoNs();
+    if (this.#startMarkedNs !== undefined) return now - this.#startMarkedNs > nextStartPatienceNs;
+    return this.#mediaSinceNs !== undefined && now - this.#mediaSinceNs > firstStartPatienceNs;
+  }
+
+  #ageNs(held: Held): bigint {
+    return this.#clock.monoNs() - held.arrivedMonoNs;
+  }
+
+  get #hasVideo(): boolean {
+    return this.options.tracks.some(({ video }) => video);
   }
 
   #resume(): void {
@@ -280,13 +328,19 @@ export class SimFeed implements FeedPath {
     const { seq, rtpTime, bytes } = continuity.pass(packet, rtp, this.#clock.monoNs());
     source.earlyReport = undefined;
     if (earlyReport) this.#passReportOn(track, earlyReport);
-    const held = { position: this.#head, track, seq, rtpTime, bytes };
+    const arrivedMonoNs = this.#clock.monoNs();
+    this.#mediaSinceNs ??= arrivedMonoNs;
+    const held = { position: this.#head, arrivedMonoNs, track, seq, rtpTime, bytes };
     this.#head += 1;
     this.#held.push(held);
     this.#heldBytes += bytes.length;
     while (this.#heldBytes > this.options.ringBytes) this.#heldBytes -= this.#held.shift()?.bytes.length ?? 0;
-    this.#markStart(held, rtp.payload);
-    for (const viewer of this.viewers) this.feedViewer(viewer);
+    const started = this.#markStart(held, rtp.payload);
+    for (const viewer of this.viewers) {
+      // A start point that comes now is none of the past: whoever waits begins there.
+      viewer.cursor ??= started ? this.#start : this.#beginningFor(viewer);
+      this.feedViewer(viewer);
+    }
     this.#arrived.emit();
   }
 
@@ -311,16 +365,18 @@ export class SimFeed implements FeedPath {
     return found;
   }
 
-  #markStart(held: Held, payload: Uint8Array): void {
+  #markStart(held: Held, payload: Uint8Array): boolean {
     const decides = this.options.tracks[held.track];
-    if (!decides || !this.#decides(held.track)) return;
-    if (decides.video && !showsStart(decides.codec, payload)) return;
+    if (!decides || !this.#decides(held.track)) return false;
+    if (decides.video && !showsStart(decides.codec, payload)) return false;
     // The start point is the first packet of the access unit: parameter sets may stand before the picture.
     const unit = this.#held.filter((each) => each.track === held.track && each.rtpTime === held.rtpTime);
     const first = decides.codec === 'none' ? held : (unit[0] ?? held);
-    if (first.position === this.#start) return;
+    if (first.position === this.#start) return false;
     this.#start = first.position;
+    this.#startMarkedNs = held.arrivedMonoNs;
     this.#count.startPoints += 1n;
+    return true;
   }
 
   #receiveUdp(upstream: UpstreamTrack & { transport: 'udp' }): () => void {

@@ -26,8 +26,8 @@ const byePacket = Uint8Array.from([0x80, 203, 0, 0]);
 /** A viewer of a simulated feed: sends at once whatever its feed has for it. */
 export class SimViewer implements ViewerPath {
   readonly refused = new Signal<{ refusals: number }>(raise);
-  /** Position of the next packet in the feed. */
-  cursor = 0;
+  /** Position of the next packet in the feed; undefined while it waits for a start point. */
+  cursor: number | undefined;
   playing = false;
   starts: readonly TrackStart[] = [];
   readonly count = {

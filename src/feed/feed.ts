@@ -1,5 +1,5 @@
 import { type Clock, type Closeable, CloseStack, describeError, type Log, Signal } from '#base';
-import type { Datapath, Endpoint, FeedCounters, FeedPath, ViewerTrack } from '#hal';
+import type { CatchUp, Datapath, Endpoint, FeedCounters, FeedPath, ViewerTrack } from '#hal';
 import { done, type OriginSession, type Outcome, type Presentation, type Proof } from '../protocol/index.ts';
 import type { FeedViewer, SharedFeed } from '../session/index.ts';
 import { Once } from './once.ts';
@@ -31,6 +31,8 @@ export interface FeedOptions {
   readonly times: () => FeedTimes;
   readonly ringBytes: number;
   readonly ringMs: number;
+  /** How far behind the head a joining viewer may begin; undefined: nobody does. */
+  readonly catchUp?: CatchUp | undefined;
 }
 
 /**
@@ -76,8 +78,9 @@ export class Feed implements SharedFeed, Closeable {
 
   /** Makes the ring for what the origin described. */
   static async open(options: FeedOptions): Promise<Feed> {
-    const { ringBytes, ringMs, presentation } = options;
-    const path = await options.datapath.createFeed({ tracks: presentation.tracks, ringBytes, ringMs });
+    const { ringBytes, ringMs, catchUp, presentation } = options;
+    const { tracks } = presentation;
+    const path = await options.datapath.createFeed({ tracks, ringBytes, ringMs, catchUp });
     return new Feed(options, path);
   }
 

@@ -305,6 +305,10 @@ export function datapathContract(open: () => Promise<DatapathWorld>): void {
         () => datapath().udpPair({ address: world.address, transparent: false, rtpPort: 5001 }),
       ],
       ['a feed without tracks', () => datapath().createFeed({ tracks: [], ...ring })],
+      [
+        'a catch-up of no time',
+        () => datapath().createFeed({ tracks: [audio], ...ring, catchUp: { maxMs: 0, maxBytes: 1 } }),
+      ],
       ['a ring of a few bytes', () => datapath().createFeed({ tracks: [audio], ringBytes: 10, ringMs: 1 })],
     ];
     for (const [name, call] of cases) {

@@ -139,6 +139,7 @@ describeReal('real packets', import.meta.filename, () => {
         tracks: [{ clockRateHz: 90_000, codec: 'none', video: true }],
         ringBytes: 1_048_576,
         ringMs: 1_000,
+        catchUp: { maxMs: 1_000, maxBytes: 1_048_576 },
       });
       toOrigin = await world.datapath.udpPair({ address: boxOnWan.v4, transparent: false });
       const source = (port: number) => ({ address: originAt.v4, port });

@@ -2,12 +2,14 @@
 
 namespace test {
 
-FeedRig::FeedRig(World& w, std::uint32_t ringBytes, const std::string& address, std::uint32_t ringMs)
+FeedRig::FeedRig(World& w, std::uint32_t ringBytes, const std::string& address, std::uint32_t ringMs,
+                 std::optional<CatchUp> catchUp)
     : world(w), slot(w.newSlot()), address_(address) {
   FeedOptions options;
   options.tracks = {{90'000, StartPointCodec::h264, true}, {48'000, StartPointCodec::none, false}};
   options.ringBytes = ringBytes;
   options.ringMs = ringMs;
+  options.catchUp = catchUp;
   options.slot = slot;
   const auto created = World::call<FeedId>([&](auto done) { world.engine().createFeed(options, std::move(done)); });
   CHECK(created.ok());

@@ -7,6 +7,8 @@ namespace test {
 /** A feed of an H.264 track and an audio track that come by UDP, and viewers of it. */
 class FeedRig {
  public:
+  static constexpr CatchUp kWholeRing{60'000, kMaxRingBytes};
+
   struct UdpViewer {
     ViewerId id{};
     std::uint32_t slot = 0;
@@ -25,7 +27,7 @@ class FeedRig {
   };
 
   explicit FeedRig(World& world, std::uint32_t ringBytes = 4 * 1024 * 1024, const std::string& address = "127.0.0.1",
-                   std::uint32_t ringMs = 60'000);
+                   std::uint32_t ringMs = 60'000, std::optional<CatchUp> catchUp = kWholeRing);
 
   /** A new upstream session: other pairs, other ports of the origin. */
   void resume();

@@ -100,7 +100,7 @@ TEST("several resumes in a row, and one before any packet came, leave no jump an
   const auto viewer = rig.addUdp();
   rig.play(viewer->id);
   rig.resume();
-  const Bytes first = rig.video(false);
+  const Bytes first = rig.video(true);
   rig.send(0, first);
   CHECK(viewer->rtp.receive() == first);
   const PairOpened stale = rig.upstream[0];

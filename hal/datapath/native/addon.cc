@@ -175,6 +175,10 @@ napi_value createFeed(napi_env env, napi_callback_info info) {
   FeedOptions options;
   options.ringBytes = read.u32("ringBytes");
   options.ringMs = read.u32("ringMs");
+  if (read.has("catchUp")) {
+    NapiReader catchUp = read.nested("catchUp");
+    options.catchUp = {catchUp.u32("maxMs"), catchUp.u32("maxBytes")};
+  }
   options.slot = read.u32("slot");
   for (NapiReader& track : read.list("tracks")) {
     const std::optional<StartPointCodec> codec = codecNamed(track.text("codec"));

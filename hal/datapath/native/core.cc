@@ -207,6 +207,8 @@ void Engine::Core::createFeed(const FeedOptions& options, Completion<FeedId> don
   }
   if (options.ringBytes < kMinRingBytes || options.ringBytes > kMaxRingBytes) return done(Status::bad("ringBytes"));
   if (options.ringMs == 0) return done(Status::bad("ringMs"));
+  if (options.catchUp && options.catchUp->maxMs == 0) return done(Status::bad("maxMs"));
+  if (options.catchUp && options.catchUp->maxBytes == 0) return done(Status::bad("maxBytes"));
   const FeedId id{nextId()};
   auto feed = std::make_unique<Feed>(loop_, work_, sink_, id, options, counters);
   if (!feed->open()) return done(Status{Code::limitReached, ENOMEM, "ringBytes"});

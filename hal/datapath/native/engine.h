@@ -116,11 +116,18 @@ struct TrackOptions {
   StartPointCodec codec = StartPointCodec::none;
   bool video = false;
 };
+/** How far behind the head a joining viewer may begin. */
+struct CatchUp {
+  std::uint32_t maxMs = 0;
+  std::uint32_t maxBytes = 0;
+};
 struct FeedOptions {
   /** 1 to kMaxTracks. */
   std::vector<TrackOptions> tracks;
   std::uint32_t ringBytes = 0;
   std::uint32_t ringMs = 0;
+  /** Nothing: viewers begin at the next start point that comes. */
+  std::optional<CatchUp> catchUp;
   std::uint32_t slot = 0;
 };
 inline constexpr std::size_t kMaxTracks = 16;

@@ -11,7 +11,13 @@ namespace weir {
 
 namespace {
 
-constexpr std::int64_t kCatchUpNs = 5 * kNsPerMs;
+/** A feed that has shown no start point for so long since its first packet, or since the last one, is played without. */
+constexpr std::int64_t kFirstStartPatienceNs = 5 * kNsPerSecond;
+constexpr std::int64_t kNextStartPatienceNs = 20 * kNsPerSecond;
+/** Media from before a silence is nothing to begin with. */
+constexpr std::int64_t kFreshNs = kNsPerSecond;
+/** What is held for less tells no rate. */
+constexpr std::int64_t kLeastHeldNs = 100 * kNsPerMs;
 constexpr std::uint64_t kMaxUnflushedBytes = 1024 * 1024;
 
 /** RFC 7022 s.4.2: 96 random bits, so that no two boxes and no two feeds share one. */
@@ -31,12 +37,14 @@ Feed::Feed(Loop& loop, Workspace& work, EventSink& sink, FeedId id, const FeedOp
       id_(id),
       counters_(counters),
       ring_(options.ringBytes, options.ringMs),
+      catchUp_(options.catchUp),
       cname_(randomCname(work.random)),
       maxUnflushedBytes_(std::min<std::uint64_t>(options.ringBytes / 4, kMaxUnflushedBytes)),
       catchUpTimer_(loop, [this] { catchUp(); }) {
   const auto video = std::find_if(options.tracks.begin(), options.tracks.end(), [](const auto& track) { return track.video; });
   for (std::size_t i = 0; i < options.tracks.size(); ++i) {
     TrackOptions track = options.tracks[i];
+    if (track.video) videoTracks_ |= 1U << i;
     // Without video, any packet will do.
     if (video == options.tracks.end()) track.codec = StartPointCodec::none;
     const bool decides = video == options.tracks.end() || &options.tracks[i] == &*video;
@@ -73,13 +81,60 @@ std::uint64_t Feed::append(RingEntry entry, ByteView packet) {
   entry.arrivalNs = loop_.nowNs();
   unflushedBytes_ += packet.size();
   (entry.kind == PacketKind::rtp ? unflushedRtp_ : unflushedRtcp_) |= 1U << entry.track;
-  if (entry.kind == PacketKind::rtp) rate_.add(packet.size(), entry.arrivalNs);
+  if (entry.kind == PacketKind::rtp) {
+    rate_.add(packet.size(), entry.arrivalNs);
+    if (mediaSinceNs_ == 0) mediaSinceNs_ = entry.arrivalNs;
+  }
   return ring_.append(entry, packet);
 }
 
 void Feed::markStart(std::uint64_t position) {
   ring_.markStart(position);
+  startMarkedNs_ = loop_.nowNs();
+  for (StartWait* wait : waiting_) wait->startCame(position);
   counters_.add(FeedCounter::startPoints, 1);
+}
+
+std::uint64_t Feed::bytesPerSecond() const {
+  const std::int64_t nowNs = loop_.nowNs();
+  const std::uint64_t lately = rate_.bytesPerSecond(nowNs);
+  if (ring_.tail() == ring_.head()) return lately;
+  const RingEntry& oldest = ring_.entry(ring_.tail());
+  const std::int64_t heldNs = nowNs - oldest.arrivalNs;
+  if (heldNs < kLeastHeldNs) return lately;
+  const auto held = static_cast<double>(ring_.bytesFrom(oldest)) * kNsPerSecond / static_cast<double>(heldNs);
+  return std::max(lately, static_cast<std::uint64_t>(held));
+}
+
+std::optional<std::uint64_t> Feed::beginning(std::uint32_t tracks) const {
+  const std::uint64_t start = ring_.beginning();
+  const bool waits = videoTracks_ == 0 || showsPictures(tracks);
+  if (waits && start < ring_.head() && mayBeginAt(start)) return start;
+  if (waits && !startsStayAway()) return std::nullopt;
+  const std::uint64_t newest = ring_.newest(tracks);
+  const bool fresh = newest < ring_.head() && loop_.nowNs() - ring_.entry(newest).arrivalNs <= kFreshNs;
+  return fresh ? newest : ring_.head();
+}
+
+/** One of them is video, and the track that decides where viewers start belongs to the session. */
+bool Feed::showsPictures(std::uint32_t tracks) const {
+  const auto decides = [](const auto& track) { return track->decidesStart() && (track->hasSource() || track->ssrc()); };
+  return (tracks & videoTracks_) != 0 && std::any_of(tracks_.begin(), tracks_.end(), decides);
+}
+
+/** It is not further back than catching up may go. */
+bool Feed::mayBeginAt(std::uint64_t position) const {
+  const RingEntry& start = ring_.entry(position);
+  const std::int64_t ageNs = loop_.nowNs() - start.arrivalNs;
+  // Without video it is the newest packet: there is nothing to catch up with.
+  if (videoTracks_ == 0) return ageNs <= kFreshNs;
+  return catchUp_ && ageNs <= catchUp_->maxMs * kNsPerMs && ring_.bytesFrom(start) <= catchUp_->maxBytes;
+}
+
+bool Feed::startsStayAway() const {
+  if (mediaSinceNs_ == 0) return false;
+  if (startMarkedNs_ != 0) return loop_.nowNs() - startMarkedNs_ > kNextStartPatienceNs;
+  return loop_.nowNs() - mediaSinceNs_ > kFirstStartPatienceNs;
 }
 
 void Feed::onBatchEnd() {
@@ -134,15 +189,23 @@ void Feed::refreshLive(std::uint32_t track, const UdpLeg& leg) {
 
 void Feed::beginCatchingUp(UdpLane& lane) {
   catchingUp_.push_back(&lane);
-  if (!catchUpTimer_.armed()) catchUpTimer_.armIn(kCatchUpNs);
+  armCatchUp(lane.dueNs());
+}
+
+void Feed::armCatchUp(std::int64_t dueNs) {
+  if (catchUpTimer_.armed() && catchUpDueNs_ <= dueNs) return;
+  catchUpDueNs_ = dueNs;
+  catchUpTimer_.armAt(dueNs);
 }
 
 void Feed::endCatchingUp(UdpLane& lane) { std::erase(catchingUp_, &lane); }
 
 void Feed::catchUp() {
   // One that has caught up leaves the list.
-  for (std::size_t i = catchingUp_.size(); i-- > 0;) catchingUp_[i]->step(loop_.nowNs());
-  if (!catchingUp_.empty()) catchUpTimer_.armIn(kCatchUpNs);
+  for (std::size_t i = catchingUp_.size(); i-- > 0;) {
+    if (catchingUp_[i]->dueNs() <= loop_.nowNs()) catchingUp_[i]->step(loop_.nowNs());
+  }
+  for (const UdpLane* lane : catchingUp_) armCatchUp(lane->dueNs());
 }
 
 }  // namespace weir

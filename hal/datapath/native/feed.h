@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,13 @@ class Feed final : Loop::BatchEnd {
   [[nodiscard]] std::int64_t nowNs() const { return loop_.nowNs(); }
   /** Everything before this has been sent to the live UDP viewers. */
   [[nodiscard]] std::uint64_t flushed() const { return flushed_; }
-  [[nodiscard]] std::uint64_t bytesPerSecond() const { return rate_.bytesPerSecond(loop_.nowNs()); }
+  /** What comes in, in the last second or over all that is held, whichever is more: a key frame weighs on a calm second. */
+  [[nodiscard]] std::uint64_t bytesPerSecond() const;
+  /**
+   * Where a viewer of these tracks (a bit each) may begin now; nothing while it has to wait for a start point. Without
+   * pictures that is the newest packet.
+   */
+  [[nodiscard]] std::optional<std::uint64_t> beginning(std::uint32_t tracks) const;
 
   /** Viewers that have caught up: served together. */
   void joinLive(std::uint32_t track, CountedLeg leg);
@@ -76,6 +83,10 @@ class Feed final : Loop::BatchEnd {
   void onBatchEnd() override;
   void flush();
   void catchUp();
+  void armCatchUp(std::int64_t dueNs);
+  [[nodiscard]] bool showsPictures(std::uint32_t tracks) const;
+  [[nodiscard]] bool mayBeginAt(std::uint64_t position) const;
+  [[nodiscard]] bool startsStayAway() const;
   [[nodiscard]] FanoutGroup* findGroup(std::uint32_t track, const UdpPair& pair);
 
   Loop& loop_;
@@ -84,6 +95,12 @@ class Feed final : Loop::BatchEnd {
   FeedId id_;
   FeedSlot counters_;
   Ring ring_;
+  std::optional<CatchUp> catchUp_;
+  /** A bit each; none: every packet is a start point. */
+  std::uint32_t videoTracks_ = 0;
+  /** When the newest start point and the first media came; 0: none yet. */
+  std::int64_t startMarkedNs_ = 0;
+  std::int64_t mediaSinceNs_ = 0;
   RateMeter rate_;
   std::string cname_;
   std::uint64_t flushed_ = 0;
@@ -98,6 +115,7 @@ class Feed final : Loop::BatchEnd {
   std::vector<InterleavedLane*> interleaved_;
   std::vector<StartWait*> waiting_;
   Loop::Timer catchUpTimer_;
+  std::int64_t catchUpDueNs_ = 0;
   const FeedTrack* resumedBy_ = nullptr;
   // The last: a track that goes away uses what stands above.
   std::vector<std::unique_ptr<FeedTrack>> tracks_;

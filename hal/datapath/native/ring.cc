@@ -66,6 +66,14 @@ void Ring::markStart(std::uint64_t position) {
   started_ = true;
 }
 
+std::uint64_t Ring::newest(std::uint32_t tracks) const {
+  for (std::uint64_t position = head_; position-- > tail_;) {
+    const RingEntry& packet = entry(position);
+    if (packet.kind == PacketKind::rtp && (tracks >> packet.track & 1) != 0) return position;
+  }
+  return head_;
+}
+
 std::uint32_t Ring::ordinalAt(std::uint32_t track, std::uint64_t position) const {
   for (; position < head_; ++position) {
     const RingEntry& packet = entry(position);

@@ -53,6 +53,8 @@ class Ring {
   void markStart(std::uint64_t position);
   /** Where a viewer that comes now begins: the newest start point, or the next packet to come when none is held. */
   [[nodiscard]] std::uint64_t beginning() const { return started_ && start_ >= tail_ ? start_ : head_; }
+  /** The newest media packet of these tracks (a bit each); the head when none is held. */
+  [[nodiscard]] std::uint64_t newest(std::uint32_t tracks) const;
   /** Bytes from this packet on to the head. */
   [[nodiscard]] std::uint64_t bytesFrom(const RingEntry& entry) const { return written_ - entry.at; }
   /** How many RTP packets of the track came before this position (wraps). */

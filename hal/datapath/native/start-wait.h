@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "feed.h"
@@ -7,35 +8,48 @@
 namespace weir {
 
 /**
- * Waits until each track of a viewer has a packet at or after the start point, at most for a while. The start point
- * is the newest one; where there is none yet, the first that comes, or else the next packet.
+ * Finds where a viewer begins. First that place: a start point that is held and not too far back, else the next one to
+ * come, else, where start points stay away, the newest packet (Feed::beginning). Then what each of its tracks begins
+ * with there. The answer is given after a while all the same, with what is known by then; the place may follow later.
  */
 class StartWait {
  public:
   using Starts = std::vector<TrackStart>;
-  /** Called once with where to begin and what each track begins with. */
-  using Found = Callback<void(std::uint64_t position, Starts starts)>;
+  class Owner {
+   public:
+    /** Once; never from within the constructor. */
+    virtual void onPlaced(std::uint64_t position) = 0;
+    /** Once, behind `onPlaced` if that comes in time. */
+    virtual void onAnswer(Starts starts) = 0;
 
-  StartWait(Feed& feed, Loop& loop, std::vector<std::uint32_t> tracks, std::uint32_t waitMs, Found found);
+   protected:
+    ~Owner() = default;
+  };
+
+  StartWait(Feed& feed, Loop& loop, std::vector<std::uint32_t> tracks, std::uint32_t waitMs, Owner& owner);
   StartWait(const StartWait&) = delete;
   StartWait& operator=(const StartWait&) = delete;
   ~StartWait() { feed_.endWaiting(*this); }
 
+  /** A start point came: none of the past, whatever catching up may go back. */
+  void startCame(std::uint64_t position);
   /** Looks at what has come since. */
   void check();
 
  private:
-  void begin();
+  void begin(std::optional<std::uint64_t> position);
   void look();
-  void finish();
+  void place();
+  void answer();
 
   Feed& feed_;
   std::vector<std::uint32_t> tracks_;
-  Found found_;
-  std::uint64_t position_ = 0;
+  std::uint32_t trackBits_ = 0;
+  Owner& owner_;
+  std::optional<std::uint64_t> position_;
   std::uint64_t looked_ = 0;
-  bool atStart_ = false;
-  bool done_ = false;
+  bool placed_ = false;
+  bool answered_ = false;
   Starts starts_;
   Loop::Timer timeout_;
 };

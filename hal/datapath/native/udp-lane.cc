@@ -6,18 +6,6 @@
 
 namespace weir {
 
-namespace {
-
-constexpr std::size_t kFirstFramePackets = 64;
-/** Until the feed has been measured. */
-constexpr std::uint64_t kUnknownRate = 1'000'000;
-/** Of the feed's own rate, in tenths: fast enough to catch up within a group of pictures, slow enough for the access line. */
-constexpr std::uint64_t kCatchUpTenths = 25;
-/** A thread that was held up does not make good for it by a burst. */
-constexpr std::int64_t kLongestStepNs = 20 * kNsPerMs;
-
-}  // namespace
-
 UdpLane::UdpLane(Feed& feed, Loop& loop, ViewerFeedback& feedback)
     : feed_(feed), loop_(loop), feedback_(feedback), cursor_(feed.ring()) {}
 
@@ -54,10 +42,13 @@ void UdpLane::play() {
     run.add(report.data(), static_cast<std::uint16_t>(report.size()));
     sendAlone(*leg, run, PacketKind::rtcp);
   }
-  sendTo(firstFrameEnd());
+  startFrame_.reset();
+  inStartFrame_ = true;
+  sendTo(burstEnd());
   state_ = State::catchingUp;
-  steppedNs_ = loop_.nowNs();
-  budgetBytes_ = 0;
+  pace_.begin(loop_.nowNs());
+  pace_.turn(loop_.nowNs(), feed_.bytesPerSecond());
+  dueNs_ = loop_.nowNs() + pace_.turnNs(inStartFrame_);
   feed_.beginCatchingUp(*this);
   settle();
 }
@@ -86,11 +77,9 @@ void UdpLane::bye() {
 
 void UdpLane::step(std::int64_t nowNs) {
   skipOverrun();
-  const std::uint64_t rate = feed_.bytesPerSecond();
-  const auto elapsedNs = static_cast<std::uint64_t>(std::min(nowNs - steppedNs_, kLongestStepNs));
-  steppedNs_ = nowNs;
-  budgetBytes_ += (rate != 0 ? rate : kUnknownRate) * kCatchUpTenths / 10 * elapsedNs / kNsPerSecond;
+  pace_.turn(nowNs, feed_.bytesPerSecond());
   sendTo(affordable());
+  dueNs_ = nowNs + pace_.turnNs(inStartFrame_);
   settle();
 }
 
@@ -99,27 +88,32 @@ std::uint64_t UdpLane::affordable() {
   std::uint64_t position = cursor_.position();
   for (; position < feed_.flushed(); ++position) {
     const RingEntry& entry = feed_.ring().entry(position);
-    if (!cursor_.follows(entry)) continue;
-    if (entry.length > budgetBytes_) break;
-    budgetBytes_ -= entry.length;
+    if (cursor_.follows(entry) && !pace_.take(entry.length, inStartFrame(entry))) break;
   }
   return position;
 }
 
-/** Behind the last packet of the frame that the cursor stands at. */
-std::uint64_t UdpLane::firstFrameEnd() const {
-  const Ring& ring = feed_.ring();
-  const RingEntry* first = nullptr;
+/** How far the start frame goes out at once. */
+std::uint64_t UdpLane::burstEnd() {
   std::size_t packets = 0;
+  std::uint64_t bytes = 0;
   std::uint64_t position = cursor_.position();
-  for (; position < feed_.flushed() && packets < kFirstFramePackets; ++position) {
-    const RingEntry& entry = ring.entry(position);
-    if (entry.kind != PacketKind::rtp || !cursor_.follows(entry)) continue;
-    if (first == nullptr) first = &entry;
-    if (entry.track == first->track && entry.rtpTime != first->rtpTime) break;
+  for (; position < feed_.flushed(); ++position) {
+    const RingEntry& entry = feed_.ring().entry(position);
+    if (!cursor_.follows(entry)) continue;
+    if (!inStartFrame(entry) || packets == kBurstPackets || bytes + entry.length > kBurstBytes) break;
     ++packets;
+    bytes += entry.length;
   }
   return position;
+}
+
+/** Whether the start frame goes on at this packet, the next one of this viewer: other tracks' packets may lie between. */
+bool UdpLane::inStartFrame(const RingEntry& entry) {
+  if (!inStartFrame_ || entry.kind != PacketKind::rtp) return inStartFrame_;
+  if (!startFrame_) startFrame_ = {entry.track, entry.rtpTime};
+  if (entry.track == startFrame_->track && entry.rtpTime != startFrame_->rtpTime) inStartFrame_ = false;
+  return inStartFrame_;
 }
 
 void UdpLane::sendTo(std::uint64_t end) {

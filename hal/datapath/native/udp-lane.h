@@ -1,8 +1,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "catch-up-pace.h"
 #include "cursor.h"
 #include "feed.h"
 #include "viewer-feedback.h"
@@ -20,15 +22,20 @@ class UdpLane final : UdpLeg::Owner {
   Status add(std::uint32_t track, UdpPair& pair, const Address& rtp, const Address& rtcp);
   [[nodiscard]] Cursor& cursor() { return cursor_; }
 
-  /** Sender reports, the first frame, then the rest at a pace. */
+  /** Sender reports and what of the start frame may go out at once, then the rest at a pace. */
   void play();
   void pause();
   void bye();
-  /** A turn on the way to the head. */
+  /** When its next turn on the way to the head is due. */
+  [[nodiscard]] std::int64_t dueNs() const { return dueNs_; }
   void step(std::int64_t nowNs);
 
  private:
   enum class State { paused, catchingUp, live };
+  struct FrameId {
+    std::uint8_t track;
+    std::uint32_t rtpTime;
+  };
 
   void onLegHeard(UdpLeg& leg, bool rtcp, ByteView bytes, std::int64_t nowNs) override;
   void onLegMoved(UdpLeg& leg) override;
@@ -36,7 +43,8 @@ class UdpLane final : UdpLeg::Owner {
   void onLegGone(UdpLeg& leg) override;
 
   void skipOverrun();
-  [[nodiscard]] std::uint64_t firstFrameEnd() const;
+  [[nodiscard]] bool inStartFrame(const RingEntry& entry);
+  [[nodiscard]] std::uint64_t burstEnd();
   [[nodiscard]] std::uint64_t affordable();
   /** As far as there is room. */
   void sendTo(std::uint64_t end);
@@ -49,9 +57,11 @@ class UdpLane final : UdpLeg::Owner {
   std::vector<std::unique_ptr<UdpLeg>> legs_;
   Cursor cursor_;
   State state_ = State::paused;
-  std::int64_t steppedNs_ = 0;
-  /** What may be sent now. */
-  std::uint64_t budgetBytes_ = 0;
+  CatchUpPace pace_;
+  std::int64_t dueNs_ = 0;
+  /** The frame it begins with; nothing before its first packet has come, and behind its last one. */
+  std::optional<FrameId> startFrame_;
+  bool inStartFrame_ = false;
 };
 
 }  // namespace weir

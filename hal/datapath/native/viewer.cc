@@ -58,21 +58,33 @@ void Viewer::seekToStart(std::uint32_t waitMs, Starts done) {
     return;
   }
   seeking_ = std::move(done);
-  wait_ = std::make_unique<StartWait>(feed_, loop_, tracks_, waitMs,
-                                      [this](std::uint64_t position, StartWait::Starts starts) {
-                                        if (udp_) udp_->cursor().seek(position);
-                                        for (const auto& lane : interleaved_) lane->cursor().seek(position);
-                                        const Starts answer = std::move(seeking_);
-                                        answer(std::move(starts));
-                                      });
+  placed_ = false;
+  StartWait::Owner& self = *this;
+  wait_ = std::make_unique<StartWait>(feed_, loop_, tracks_, waitMs, self);
+}
+
+void Viewer::onPlaced(std::uint64_t position) {
+  placed_ = true;
+  if (udp_) udp_->cursor().seek(position);
+  for (const auto& lane : interleaved_) lane->cursor().seek(position);
+  if (playing_) playLanes();
+}
+
+void Viewer::onAnswer(StartWait::Starts starts) {
+  const Starts answer = std::move(seeking_);
+  answer(std::move(starts));
 }
 
 Status Viewer::play() {
   if (seeking_) return {Code::wrongState, 0, "viewer is seeking"};
   playing_ = true;
+  if (placed_) playLanes();
+  return {};
+}
+
+void Viewer::playLanes() {
   if (udp_) udp_->play();
   for (const auto& lane : interleaved_) lane->play();
-  return {};
 }
 
 void Viewer::pause() {

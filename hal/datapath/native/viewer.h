@@ -27,7 +27,7 @@ struct TrackTo {
 };
 
 /** One receiver of a feed. */
-class Viewer {
+class Viewer final : StartWait::Owner {
  public:
   using Starts = Completion<std::vector<TrackStart>>;
 
@@ -40,7 +40,7 @@ class Viewer {
   [[nodiscard]] Feed& feed() { return feed_; }
   /** All or nothing; only once. */
   Status addTracks(const std::vector<TrackTo>& tracks);
-  /** Moves to the newest start point; not while playing. */
+  /** Moves to where a viewer that comes now begins; not while playing. Where that is may show after the answer only. */
   void seekToStart(std::uint32_t waitMs, Starts done);
   Status play();
   void pause();
@@ -49,6 +49,9 @@ class Viewer {
 
  private:
   Status addTrack(const TrackTo& track);
+  void onPlaced(std::uint64_t position) override;
+  void onAnswer(StartWait::Starts starts) override;
+  void playLanes();
   void settle();
 
   Feed& feed_;
@@ -58,6 +61,8 @@ class Viewer {
   std::unique_ptr<UdpLane> udp_;
   std::vector<std::unique_ptr<InterleavedLane>> interleaved_;
   bool playing_ = false;
+  /** It is known where it begins. */
+  bool placed_ = false;
 
   Starts seeking_;
   std::unique_ptr<StartWait> wait_;

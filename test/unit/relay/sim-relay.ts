@@ -279,6 +279,7 @@ export class SimRelay {
           ...common,
           ringBytes: 1 << 20,
           ringMs: 8000,
+          catchUp: { maxMs: 8000, maxBytes: 1 << 20 },
           openSession: () => session(feed.origin, feed.url),
           times: () => this.times,
         }),
