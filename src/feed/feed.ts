@@ -56,6 +56,8 @@ export class Feed implements SharedFeed, Closeable {
   readonly #saidBye = new Set<number>();
   #playRequest: { readonly range: string | undefined; readonly proof: Proof | undefined } | undefined;
   #session: OriginSession;
+  /** The end of a session that has failed. */
+  #leaving: Promise<void> = Promise.resolve();
   #listening: Disposable;
   #watch: Disposable | undefined;
   #playedMonoNs = 0n;
@@ -164,6 +166,7 @@ export class Feed implements SharedFeed, Closeable {
     this.#watch?.[Symbol.dispose]();
     this.#listening[Symbol.dispose]();
     const parts = new CloseStack();
+    parts.defer(() => this.#leaving);
     parts.use(this.#session);
     // First of all: nothing of ours may follow the TEARDOWN, and its sockets outlive the origin's last packets.
     parts.use(this.#path);
@@ -214,7 +217,12 @@ export class Feed implements SharedFeed, Closeable {
 
   async #reconnect(patienceMs: number): Promise<void> {
     const { signal } = this.#stop;
-    await this.#session.close();
+    // Until its sockets are closed the failed session may go on sending: what it sends now begins anew, too.
+    await this.#path.receive([], { resume: true });
+    // Beside the attempts: a source that hangs answers no TEARDOWN, and its viewers need not wait for that.
+    this.#leaving = this.#session.close().catch((error) => {
+      this.#log.warn('upstream could not be ended', { error: describeError(error) });
+    });
     const failure = await reconnect({
       clock: this.#clock,
       patienceMs,

@@ -32,7 +32,8 @@ export async function reconnect(options: {
     pauseMs = Math.min(2 * pauseMs, longestPauseMs)
   ) {
     const leftMs = Number((endMonoNs - clock.monoNs()) / 1_000_000n);
-    await clock.sleep(Math.min(pauseMs * (1 + jitter * (2 * random() - 1)), leftMs), signal);
+    const jitteredMs = pauseMs * (1 + jitter * (2 * random() - 1));
+    await clock.sleep(Math.min(jitteredMs, longestPauseMs, leftMs), signal);
     const result = await attempt();
     signal.throwIfAborted();
     if (result.kind === 'resumed') return undefined;

@@ -20,7 +20,8 @@ describe('Feed: a source that fails', () => {
     assert.equal(feedOf(stage)?.reconnecting, true);
     await stage.clock.pass(1000);
     assert.equal(feedOf(stage)?.reconnecting, false);
-    assert.equal(stage.resumed, 1);
+    // When the source failed, so that nothing more of the old session is taken, and when the new one began.
+    assert.equal(stage.resumed, 2);
     assert.deepEqual(stage.sessions[1]?.requests, ['DESCRIBE -', 'SETUP 0 -', 'SETUP 1 -', 'PLAY -']);
     assert.equal(stage.sessions[0]?.closed, true);
     assert.deepEqual(stage.paths[0]?.calls, ['play']);
