@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { CloseStack, createLog, describeError, type Log, systemClock, WeirError, weirVersion } from '#base';
 import { openLinuxHal } from '#hal';
 import { loadConfig } from './config/index.ts';
@@ -10,9 +11,15 @@ import { ControlServer } from './status/index.ts';
 
 /** How long an orderly end may take before the process is left to die. */
 const endMs = 10_000;
+/**
+ * The young generation of the heap stays as small as it begins. Left alone it grows to 60 MB while many viewers join, full of
+ * what is long dead, and stays so: 28 KiB a viewer at 2,000 viewers. Set here, it holds however the daemon was started.
+ */
+const keepYoungHeapSmall = '--semi-space-growth-factor=1';
 
 /** The appliance: relays until SIGTERM or SIGINT. */
 export async function run(configFile: string, dataDir: string): Promise<void> {
+  setFlagsFromString(keepYoungHeapSmall);
   const config = await loadConfig(configFile);
   const clock = systemClock;
   let relay: Relay | undefined;
