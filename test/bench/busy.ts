@@ -2,8 +2,12 @@
  * Loaded into the daemon by `node --import`, before its own code: SIGUSR2 makes JavaScript as busy as a bad hour could,
  * the next one stops it. Busy is: the main thread allocates without pause, keeps some of it long enough to grow old, and
  * lets the event loop turn between slices, so that the garbage collector runs all the time, in helper threads too.
+ * Meanwhile a thread of the process writes a database to the disk (ledger-writer.ts).
  */
+import { once } from 'node:events';
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
+import { Worker } from 'node:worker_threads';
+import type { LedgerWork } from './ledger-writer.ts';
 
 interface Piece {
   readonly id: number;
@@ -35,19 +39,39 @@ function slice(): void {
   setImmediate(slice);
 }
 
-process.on('SIGUSR2', () => {
-  busy = !busy;
-  if (busy) {
-    collections = 0;
-    collector.observe({ entryTypes: ['gc'] });
-    stalls.reset();
-    stalls.enable();
-    console.error('bench: busy');
-    slice();
-    return;
-  }
+let writer: Worker | undefined;
+
+async function begin(): Promise<void> {
+  writer = new Worker(new URL('ledger-writer.ts', import.meta.url), {
+    workerData: process.env.WEIR_BENCH_LEDGER,
+    // Not this file again: a thread would inherit `--import`.
+    execArgv: [],
+  });
+  await once(writer, 'online');
+  busy = true;
+  collections = 0;
+  collector.observe({ entryTypes: ['gc'] });
+  stalls.reset();
+  stalls.enable();
+  console.error('bench: busy');
+  slice();
+}
+
+async function end(): Promise<void> {
+  busy = false;
   collector.disconnect();
   stalls.disable();
   kept.length = 0;
-  console.error(`bench: calm ${JSON.stringify({ collections, longestStallMs: stalls.max / 1e6 })}`);
-});
+  const work = writer ? await finished(writer) : undefined;
+  console.error(`bench: calm ${JSON.stringify({ collections, longestStallMs: stalls.max / 1e6, ...work })}`);
+}
+
+async function finished(thread: Worker): Promise<LedgerWork> {
+  const told = once(thread, 'message');
+  thread.postMessage('stop');
+  const [work] = (await told) as [LedgerWork];
+  await thread.terminate();
+  return work;
+}
+
+process.on('SIGUSR2', () => void (busy ? end() : begin()));

@@ -27,7 +27,15 @@ export async function whileOnTime<T>(measure: () => Promise<T>, onRepeat: (why: 
   }
 }
 
-const faults = ['lost', 'duplicates', 'reordered', 'malformed', 'foreign', 'ssrcChanges'] as const;
+const faults = [
+  'lost',
+  'duplicates',
+  'reordered',
+  'malformed',
+  'foreign',
+  'ssrcChanges',
+  'timeBackwards',
+] as const;
 /** Between two packets of the source; its pictures are 40 ms apart. */
 const longestPauseNs = 500e6;
 /** Of the feed's rate: a measurement begins and ends somewhere between two pictures, of which one in a second is large. */

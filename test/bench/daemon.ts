@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,20 @@ const startMs = 20_000;
 export interface BusyReport {
   readonly collections: number;
   readonly longestStallMs: number;
+  /** Of the writer in its process: transactions made durable, and the slowest of them. */
+  readonly transactions: number;
+  readonly slowestTransactionMs: number;
+}
+
+/** `relay` of its configuration; the intercepted ports are the bench's. */
+export type RelayConfig = Readonly<Record<string, unknown>>;
+
+/** Its memory (proc_pid_status(5)). */
+export interface Memory {
+  /** Resident: VmRSS. */
+  readonly residentBytes: number;
+  /** Of it, what no file holds as well: heaps, stacks, rings. */
+  readonly anonymousBytes: number;
 }
 
 /** The appliance's daemon on the box of a world, as `weir run` starts it, with the smallest configuration. */
@@ -31,11 +45,7 @@ export class Daemon implements Closeable {
     this.#folder = folder;
   }
 
-  static async start(
-    world: World,
-    rtspPorts: readonly number[],
-    relay: { readonly engineThreads?: number } = {},
-  ): Promise<Daemon> {
+  static async start(world: World, rtspPorts: readonly number[], relay: RelayConfig = {}): Promise<Daemon> {
     const folder = await mkdtemp(join(tmpdir(), 'weir-bench-'));
     // Also after Ctrl-C; the sandbox takes everything else with it.
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -48,7 +58,7 @@ export class Daemon implements Closeable {
       }),
     );
     const args = ['--import', busyScript, mainScript, 'run', '--config', config, '--data', folder];
-    const env = { UV_THREADPOOL_SIZE: '8' };
+    const env = { UV_THREADPOOL_SIZE: '8', WEIR_BENCH_LEDGER: join(folder, 'bench-ledger.db') };
     const child = await world.box.spawn(process.execPath, args, { env, closeGraceMs: 10_000 });
     await child.prints(/"event":"ready"/, { timeoutMs: startMs });
     return new Daemon(child, folder);
@@ -66,6 +76,13 @@ export class Daemon implements Closeable {
   /** Of all its threads, and of the engine's among them. */
   cpuTimes(): Promise<CpuTimes> {
     return cpuTimes(this.#process.pid, engineThread);
+  }
+
+  async memory(): Promise<Memory> {
+    const status = await readFile(`/proc/${this.#process.pid}/status`, 'utf8');
+    const bytes = (name: string) =>
+      1024 * Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, 'm').exec(status)?.[1]);
+    return { residentBytes: bytes('VmRSS'), anonymousBytes: bytes('RssAnon') };
   }
 
   /** Of its engine's thread, SCHED_FIFO; 0: none. */

@@ -47,7 +47,7 @@ export async function benchFanout(options: FanoutBenchOptions): Promise<Report> 
     await using scene = await openScene({
       trace,
       feeds: threads,
-      ...(threads > 1 && { engineThreads: threads }),
+      ...(threads > 1 && { relay: { engineThreads: threads } }),
     });
     const drop = await dropMedia(scene.world.viewer.host, 'eth0');
     const realtimePriority = await scene.daemon.realtimePriority();

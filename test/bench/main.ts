@@ -6,27 +6,36 @@ import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { describeError, isWeirError, WeirError } from '#base';
 import { enterSandbox, insideSandbox } from '../../src/demo/world/index.ts';
+import { benchChurn } from './churn.ts';
 import { benchFanout } from './fanout.ts';
 import { benchJoin } from './join.ts';
 import { benchLatency } from './latency.ts';
+import { benchMemory } from './memory.ts';
+import { benchOutage } from './outage.ts';
 import { installPeers } from './peer.ts';
 import { benchPeers } from './peers.ts';
 import { type Report, renderReport } from './report.ts';
+import { benchSlow } from './slow.ts';
 
 const usage = `usage: npm run bench [-- NAME...] [OPTION...]
   fanout    CPU time per packet and viewer and per Gbit/s, beside plain C loops
   latency   what Weir adds between source and viewer, also while JavaScript is busy
-  join      from PLAY to the first packet, for a viewer of a feed that runs
+  join      from PLAY to the first whole picture, for a viewer of a feed that runs
   peers     whole processes: Weir, other RTSP servers in its place, and the source itself
+  slow      what viewers who do not keep up are to those who do
+  outage    the source is killed for ten seconds
+Only by name, as they take minutes:
+  memory    resident set with many viewers
+  churn     resident set after many joins and leaves
 
-  --viewers N[,N]      fanout: 1,10,100,500,1000,2000; latency: 10; peers: 200
+  --viewers N[,N]      fanout: 1,10,100,500,1000,2000; latency, slow: 100; peers, outage: 200; memory: 500,2000
   --transport udp|tcp  fanout, peers: both
   --threads N[,N]      of the engine; fanout: 1
   --offload on|off     of segmentation; fanout: both
   --rate N             of the feed, Mbit/s; fanout: 8; peers: 4
   --seconds N          of one measurement; 2
   --rounds N           3
-  --joins N            join: 200
+  --joins N            join: 200; churn: 50000
   --json               the same for programs`;
 
 const optionTypes = {
@@ -52,17 +61,24 @@ interface Options {
   readonly brief: boolean;
   readonly seconds: number;
   readonly rounds: number;
-  readonly joins: number;
+  readonly joins: number | undefined;
   readonly progress: (line: string) => void;
 }
 
 const benchmarks: Readonly<Record<string, (options: Options) => Promise<Report>>> = {
   fanout: ({ megabitsPerSecond = 8, ...options }) => benchFanout({ megabitsPerSecond, ...options }),
-  latency: ({ viewers: [viewers = 10] = [], ...options }) => benchLatency({ viewers, ...options }),
-  join: (options) => benchJoin(options),
+  latency: ({ viewers: [viewers = 100] = [], ...options }) => benchLatency({ viewers, ...options }),
+  join: ({ joins = 200, ...options }) => benchJoin({ joins, ...options }),
   peers: ({ viewers: [viewers = 200] = [], megabitsPerSecond = 4, ...options }) =>
     benchPeers({ viewers, megabitsPerSecond, ...options }),
+  slow: ({ viewers: [viewers = 100] = [], ...options }) => benchSlow({ viewers, ...options }),
+  outage: ({ viewers: [viewers = 200] = [], ...options }) => benchOutage({ viewers, ...options }),
+  memory: ({ viewers = [500, 2000], ...options }) => benchMemory({ viewers, ...options }),
+  churn: ({ joins = 50_000, ...options }) => benchChurn({ joins, ...options }),
 };
+
+/** The others take minutes. */
+const shortOnes = Object.keys(benchmarks).filter((name) => name !== 'memory' && name !== 'churn');
 
 async function main(argv: readonly string[]): Promise<void> {
   const { names, brief, values } = commandLine(argv);
@@ -78,7 +94,7 @@ async function main(argv: readonly string[]): Promise<void> {
     brief,
     seconds: whole('seconds', values.seconds ?? '2'),
     rounds: whole('rounds', values.rounds ?? '3'),
-    joins: whole('joins', values.joins ?? '200'),
+    joins: values.joins === undefined ? undefined : whole('joins', values.joins),
     progress: (line) => console.error(line),
   };
   // Inside there is no network.
@@ -106,7 +122,7 @@ function commandLine(argv: readonly string[]) {
   const unknown = positionals.find((name) => !Object.hasOwn(benchmarks, name));
   if (unknown !== undefined) throw new WeirError('USAGE', `no benchmark "${unknown}"`);
   const brief = positionals.length === 0;
-  return { values, brief, names: brief ? Object.keys(benchmarks) : positionals };
+  return { values, brief, names: brief ? shortOnes : positionals };
 }
 
 function parsed(argv: readonly string[]) {

@@ -23,6 +23,12 @@ export const below = (text: string, measured: number, limit: number, unit: strin
   met: measured < limit,
 });
 
+/** What must not happen at all. */
+export const none = (text: string, measured: number): Goal => ({
+  ...{ text, measured, limit: 0, unit: '' },
+  met: measured === 0,
+});
+
 /** Its table is Markdown. */
 export function renderReport({ title, table, goals, notes }: Report): string {
   return [
@@ -38,7 +44,8 @@ export function renderReport({ title, table, goals, notes }: Report): string {
 
 function renderGoal({ text, limit, measured, unit, met }: Goal): string {
   const measure = (value: number) => `${Number(value.toFixed(2))}${unit}`;
-  return `- ${met ? 'met' : 'NOT MET'}: ${text}: ${measure(measured)}, goal below ${measure(limit)}`;
+  const goal = limit === 0 ? 'none' : `below ${measure(limit)}`;
+  return `- ${met ? 'met' : 'NOT MET'}: ${text}: ${measure(measured)}, goal ${goal}`;
 }
 
 function renderTable(rows: readonly (readonly string[])[]): string[] {

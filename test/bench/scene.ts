@@ -1,6 +1,6 @@
 import { CloseStack } from '#base';
 import { createWorld, type World } from '../../src/demo/world/index.ts';
-import { Daemon } from './daemon.ts';
+import { Daemon, type RelayConfig } from './daemon.ts';
 import { SourceProcess, type TraceOptions } from './load/index.ts';
 import { pinnedWorld } from './pinned-world.ts';
 
@@ -26,8 +26,8 @@ export interface SceneOptions {
   readonly trace?: TraceOptions;
   /** Behind Weir, each a source of its own; 1 unless said. */
   readonly feeds?: number;
-  /** Of the appliance's engine; what it is by itself unless said. */
-  readonly engineThreads?: number;
+  /** Values of the appliance's `relay` configuration beside the smallest one. */
+  readonly relay?: RelayConfig;
 }
 
 /** Origin, box and viewers, the appliance on the box, and the live source twice: behind Weir, and past it. */
@@ -43,8 +43,28 @@ export interface Scene extends AsyncDisposable {
   readonly directPid: number;
 }
 
+/** Box, origin and viewers, with the appliance on the box; who wants a source starts it. */
+export interface Box extends AsyncDisposable {
+  readonly world: World;
+  readonly daemon: Daemon;
+  /** Where it intercepts. */
+  readonly port: number;
+}
+
+export async function openBox(relay: RelayConfig = {}): Promise<Box> {
+  const parts = new CloseStack();
+  try {
+    const world = pinnedWorld(parts.use(await createWorld()));
+    const daemon = parts.use(await Daemon.start(world, [relayedPort], relay));
+    return { world, daemon, port: relayedPort, [Symbol.asyncDispose]: () => parts.close() };
+  } catch (error) {
+    await parts.close();
+    throw error;
+  }
+}
+
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
-  const { trace = feed, feeds: feedCount = 1, engineThreads } = options;
+  const { trace = feed, feeds: feedCount = 1, relay = {} } = options;
   const parts = new CloseStack();
   try {
     const world = pinnedWorld(parts.use(await createWorld()));
@@ -58,7 +78,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     const ports = Array.from({ length: feedCount }, (_, index) => relayedPort + 1000 * index);
     const feeds: Place[] = [relayed];
     for (const port of ports.slice(1)) feeds.push(await source(port));
-    const daemon = parts.use(await Daemon.start(world, ports, engineThreads ? { engineThreads } : {}));
+    const daemon = parts.use(await Daemon.start(world, ports, relay));
     return {
       ...{ world, daemon, trace, relayed, feeds, direct, directPid: direct.pid },
       [Symbol.asyncDispose]: () => parts.close(),

@@ -78,14 +78,25 @@ describe('npm run bench', function () {
     assert.equal(peers.goals.length, 1);
   });
 
-  it('times joins, each to the first packet and the first whole picture', async () => {
-    const { join } = await reportsOf('join', '--joins', '5');
-    const times = (join?.figures ?? []) as readonly { firstPacketMs: number; firstFrameMs: number }[];
-    assert.equal(times.length, 5);
-    for (const { firstPacketMs, firstFrameMs } of times) {
-      assert.ok(0 < firstPacketMs && firstPacketMs <= firstFrameMs, `${firstPacketMs} ${firstFrameMs}`);
+  it('times joins, on the NIC by a capture and in the hands of the load generator, with a small and a large start picture', async () => {
+    const { join } = await reportsOf('join', '--joins', '3');
+    const times = (join?.figures ?? []) as readonly Record<string, number>[];
+    assert.equal(times.length, 6);
+    for (const { firstPacketMs = 0, firstFrameMs = 0, firstFrameReadMs = 0, onNicMs = 0 } of times) {
+      assert.ok(0 < firstPacketMs && firstPacketMs <= firstFrameMs && firstFrameMs <= firstFrameReadMs);
+      // The capture and the receiver's kernel saw the same packet.
+      assert.ok(Math.abs(onNicMs - firstFrameMs) < 5, `${onNicMs} ${firstFrameMs}`);
     }
-    assert.equal(join?.goals.length, 1);
+    const packets = times.map(({ framePackets = 0 }) => framePackets);
+    assert.ok(
+      packets.slice(0, 3).every((count) => count > 20 && count <= 64),
+      `${packets}`,
+    );
+    assert.ok(
+      packets.slice(3).every((count) => count > 100 && count < 200),
+      `${packets}`,
+    );
+    assert.equal(join?.goals.length, 4);
   });
 
   it('measures latency past Weir and through it, and makes JavaScript really busy meanwhile', async () => {
@@ -94,11 +105,32 @@ describe('npm run bench', function () {
       directMs: { median: number };
       relayedMs: { median: number };
     }[];
-    assert.equal(rows.length, 4);
+    assert.equal(rows.length, 6);
     for (const { directMs, relayedMs } of rows)
       assert.ok(0 < directMs.median && directMs.median < relayedMs.median);
-    const [, collections = '0'] = /busy: (\d+)/.exec(latency?.notes.join() ?? '') ?? [];
-    assert.ok(Number(collections) >= 10, `${latency?.notes}`);
+    const [, collections = '0', transactions = '0'] =
+      /busy: (\d+).* made (\d+)/.exec(latency?.notes.join() ?? '') ?? [];
+    assert.ok(Number(collections) >= 10 && Number(transactions) >= 10, `${latency?.notes}`);
+  });
+
+  it('lets viewers be slow, and sees them fall behind', async () => {
+    const { slow } = await reportsOf('slow', '--viewers', '4', '--seconds', '1', '--rounds', '1');
+    assert.equal(slow?.figures.length, 4);
+    const [, skips = '0'] = /start point, (\d+) times/.exec(slow?.notes.join() ?? '') ?? [];
+    assert.ok(Number(skips) > 0, `${slow?.notes}`);
+  });
+
+  it('kills a source beneath viewers of both transports and times its return', async () => {
+    const { outage } = await reportsOf('outage', '--viewers', '4');
+    assert.ok(outage);
+    const [{ awayMs, recoveryMs }] = outage.figures as [{ awayMs: number; recoveryMs: readonly number[] }];
+    assert.ok(awayMs >= 10_000);
+    assert.equal(recoveryMs.length, 8);
+    // It is never back before it has been tried again.
+    assert.ok(
+      recoveryMs.every((ms) => ms > 0),
+      `${recoveryMs}`,
+    );
   });
 
   for (const args of [

@@ -1,3 +1,4 @@
+export { Churn, type ChurnOptions, type ChurnReport } from './churn.ts';
 export { type DropCount, dropMedia, type MediaDrop } from './drop.ts';
 export { Fanout, type FanoutOptions, type FanoutReport } from './fanout.ts';
 export { defaultClientPort, Load, type LoadOptions, type LoadReport, type ViewerReport } from './load.ts';

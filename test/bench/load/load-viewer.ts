@@ -14,6 +14,8 @@ export interface LoadViewerOptions {
   readonly clientPort: number;
   /** False: it does all a viewer does, but opens no UDP port; its media is counted and dropped before (`dropMedia`). */
   readonly receives: boolean;
+  /** Of its connection; 0: as the kernel chooses. */
+  readonly receiveBufferBytes: number;
 }
 
 /** When what happened, CLOCK_MONOTONIC. */
@@ -104,9 +106,9 @@ export class LoadViewer {
   }
 
   async #join(): Promise<JoinTimes> {
-    const { url, server, address } = this.#options;
+    const { url, server, address, receiveBufferBytes } = this.#options;
     const connectAtMonoNs = Number(process.hrtime.bigint());
-    await this.#receiver.connect(this.number, address, server.address, server.port);
+    await this.#receiver.connect(this.number, address, server.address, server.port, receiveBufferBytes);
     await this.#ask('OPTIONS', url);
     const described = await this.#ask('DESCRIBE', url, [['Accept', 'application/sdp']]);
     this.#base = described.headers.get('Content-Base') ?? url;

@@ -9,6 +9,8 @@ export interface LoadOptions {
   readonly server: { readonly address: string; readonly port: number };
   readonly transport: 'udp' | 'tcp';
   readonly clientPort?: number;
+  /** Of each viewer's connection; by default the kernel chooses. */
+  readonly receiveBufferBytes?: number;
 }
 
 /** One viewer: when it joined, and what it got on all its tracks. */
@@ -21,6 +23,8 @@ export interface ViewerReport {
   readonly firstFrameNs: number | undefined;
   /** PLAY sent to the last packet of the first picture of the first track that a decoder can start at. */
   readonly firstStartFrameNs: number | undefined;
+  /** The same, until the receiver had it in its hands. */
+  readonly firstFrameReadNs: number | undefined;
 }
 
 export interface LoadReport {
@@ -35,11 +39,14 @@ export interface LoadReport {
     | 'malformed'
     | 'foreign'
     | 'ssrcChanges'
+    | 'timeBackwards'
     | 'byes'
   >;
   readonly latency: Latency;
   /** By the connections of those that were added by `addDiscarding`, '$' headers and RTCP included. */
   readonly discardedBytes: number;
+  readonly latencyUdp: Latency;
+  readonly latencyTcp: Latency;
   readonly monoNs: number;
   readonly receiverCpuNs: number;
 }
@@ -72,6 +79,11 @@ export class Load implements Closeable {
 
   static async start(station: Viewer, options: LoadOptions): Promise<Load> {
     return new Load(await Receiver.start(station.host), options);
+  }
+
+  /** Of those that have joined and not left. */
+  get numbers(): readonly number[] {
+    return [...this.#viewers.keys()];
   }
 
   /** Joins `count` viewers that receive; gives their numbers. */
@@ -126,7 +138,8 @@ export class Load implements Closeable {
   async report(): Promise<LoadReport> {
     const [failure] = this.#failures;
     if (failure) throw failure;
-    const { tracks, latency, discardedBytes, monoNs, cpuNs } = await this.receiver.report();
+    const { tracks, latency, latencyUdp, latencyTcp, discardedBytes, monoNs, cpuNs } =
+      await this.receiver.report();
     const byViewer = Map.groupBy(tracks, ({ viewer }) => viewer);
     const viewers = [...byViewer].map(([viewer, own]) => {
       const playSent = this.#times.get(viewer)?.playSentMonoNs;
@@ -140,15 +153,19 @@ export class Load implements Closeable {
         firstPacketNs: since(own.map(({ firstMonoNs }) => firstMonoNs)),
         firstFrameNs: since(own.slice(0, 1).map(({ firstFrameMonoNs }) => firstFrameMonoNs)),
         firstStartFrameNs: since(own.slice(0, 1).map((track) => track.firstStartFrameMonoNs)),
+        firstFrameReadNs: since(own.slice(0, 1).map(({ firstFrameReadMonoNs }) => firstFrameReadMonoNs)),
       };
     });
     const sum = (key: keyof LoadReport['totals']) => tracks.reduce((total, track) => total + track[key], 0);
     const totals = {
       ...{ packets: sum('packets'), bytes: sum('bytes'), lost: sum('lost'), duplicates: sum('duplicates') },
       ...{ reordered: sum('reordered'), malformed: sum('malformed'), foreign: sum('foreign') },
-      ...{ ssrcChanges: sum('ssrcChanges'), byes: sum('byes') },
+      ...{ ssrcChanges: sum('ssrcChanges'), byes: sum('byes'), timeBackwards: sum('timeBackwards') },
     };
-    return { viewers, totals, latency, discardedBytes, monoNs, receiverCpuNs: cpuNs };
+    return {
+      ...{ viewers, totals, latency, latencyUdp, latencyTcp },
+      ...{ discardedBytes, monoNs, receiverCpuNs: cpuNs },
+    };
   }
 
   /** All viewers leave, then the receiver ends. */
@@ -169,7 +186,7 @@ export class Load implements Closeable {
     count: number,
     place: (index: number) => { address: string; transport: 'udp' | 'tcp'; receives: boolean },
   ): Promise<readonly number[]> {
-    const { url, server, clientPort = defaultClientPort } = this.#options;
+    const { url, server, clientPort = defaultClientPort, receiveBufferBytes = 0 } = this.#options;
     // A viewer's number tells the receiver whose counters are meant: never used twice.
     const base = this.#nextNumber;
     this.#nextNumber += count;
@@ -180,6 +197,7 @@ export class Load implements Closeable {
         url,
         server,
         clientPort,
+        receiveBufferBytes,
         ...place(number - base),
       });
       this.#viewers.set(number, viewer);

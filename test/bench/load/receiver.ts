@@ -16,6 +16,8 @@ export interface TrackReport {
   /** Came from another address or port than the server told. */
   readonly foreign: number;
   readonly ssrcChanges: number;
+  /** Packets in order whose RTP time is before that of the packet before them. */
+  readonly timeBackwards: number;
   readonly rtcpPackets: number;
   readonly byes: number;
   readonly unknownFrames: number;
@@ -25,6 +27,8 @@ export interface TrackReport {
   readonly firstFrameMonoNs: number;
   /** Of the last packet of the first picture that an H.264 decoder can start at. 0: none came. */
   readonly firstStartFrameMonoNs: number;
+  /** When the receiver had that packet in its hands. */
+  readonly firstFrameReadMonoNs: number;
   readonly firstSeq: number;
   readonly firstRtpTime: number;
   /** Longest time without a packet. */
@@ -49,6 +53,9 @@ export interface ReceiverReport {
   readonly latency: Latency;
   /** Of all viewers whose bytes are thrown away (`discard`), since the last reset. */
   readonly discardedBytes: number;
+  /** Of those that came by UDP, until the kernel had them, and in '$' frames, until the receiver had them. */
+  readonly latencyUdp: Latency;
+  readonly latencyTcp: Latency;
   readonly monoNs: number;
   /** The receiver's own, since its start: it must not be what is measured. */
   readonly cpuNs: number;
@@ -112,9 +119,16 @@ export class Receiver implements Closeable {
     this.#write(`channels ${viewer} ${track} ${channels[0]} ${channels[1]}`);
   }
 
-  async connect(viewer: number, from: string, to: string, port: number): Promise<void> {
+  /** `receiveBufferBytes`: 0 leaves it to the kernel. */
+  async connect(
+    viewer: number,
+    from: string,
+    to: string,
+    port: number,
+    receiveBufferBytes = 0,
+  ): Promise<void> {
     const [, word, detail] = await this.#ask(
-      `connect ${viewer} ${from} ${to} ${port}`,
+      `connect ${viewer} ${from} ${to} ${port} ${receiveBufferBytes}`,
       new RegExp(`^(connected|closed) ${viewer} (\\d+)$`),
       viewer,
     );
@@ -139,6 +153,19 @@ export class Receiver implements Closeable {
   /** From now on what comes by the viewer's connection is counted only: no copy, no media, no RTSP. */
   discard(viewer: number): void {
     this.#write(`discard ${viewer}`);
+  }
+
+  /** From now on it reads no more than so many bytes of the viewer's connection in a second. */
+  setReadingRate(viewer: number, bytesPerSecond: number): void {
+    this.#write(`rate ${viewer} ${Math.round(bytesPerSecond)}`);
+  }
+
+  /**
+   * Looks for packets only every so many milliseconds. Whoever sends on the same machine then wakes nobody, as if viewers
+   * were other machines; the kernel's receive times of packets by UDP stay what they are. 0: looks at once.
+   */
+  nap(ms: number): void {
+    this.#write(`nap ${ms}`);
   }
 
   /** Closes all sockets of a viewer; what it counted stays. */

@@ -49,6 +49,15 @@ export class SourceProcess implements Closeable {
     await this.#process.exited;
   }
 
+  /** It stands still (SIGSTOP), its sockets stay open. */
+  freeze(): void {
+    this.#process.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process.kill('SIGCONT');
+  }
+
   close(): Promise<void> {
     return this.#process.close();
   }

@@ -6,10 +6,13 @@
  *   udp VIEWER TRACK ADDRESS PORT        bind RTP to PORT, RTCP to PORT+1         -> bound VIEWER TRACK
  *   source VIEWER TRACK ADDRESS RTP RTCP what comes from elsewhere is foreign; sends the hole punch
  *   channels VIEWER TRACK RTP RTCP       the track comes in '$' frames
- *   connect VIEWER FROM TO PORT          -> connected VIEWER MONO_NS | closed VIEWER ERRNO
+ *   connect VIEWER FROM TO PORT [ROOM]   -> connected VIEWER MONO_NS | closed VIEWER ERRNO
+ *                                        ROOM: bytes of its receive buffer; else the kernel's choice
  *   send VIEWER HEX                      RTSP text                                -> sent VIEWER MONO_NS
  *   reading VIEWER 0|1                   stops or goes on reading its connection
  *   discard VIEWER                       what comes by its connection from now on is counted, not copied, not looked at
+ *   rate VIEWER BYTES                    reads so many bytes of its connection a second, from now on
+ *   nap MS                               looks only so often; the kernel's times stay true, and who sends wakes nobody
  *   close VIEWER                         all sockets of the viewer
  *   reset                                counts anew
  *   report                               -> report JSON
@@ -33,6 +36,7 @@
 #include "rtsp-stream.h"
 
 enum { TRACKS = 4, BATCH = 16, DATAGRAM = 1 << 16, TCP_READ = 1 << 18, DISCARD_READ = 1 << 24, EVENTS = 256 };
+enum { TICK_MS = 20, TICKS_PER_SECOND = 1000 / TICK_MS };
 enum kind { KIND_RTP, KIND_RTCP, KIND_TCP };
 
 struct endpoint {
@@ -43,7 +47,7 @@ struct endpoint {
 };
 
 struct track {
-  bool used;
+  bool used, by_udp;
   struct endpoint rtp, rtcp;
   struct sockaddr_storage rtp_source, rtcp_source;
   bool source_known;
@@ -55,6 +59,8 @@ struct viewer {
   uint32_t number;
   struct endpoint tcp;
   bool connecting, has_channels, discards;
+  uint32_t per_tick; /* bytes it reads of its connection every TICK_MS; 0: all there are */
+  uint32_t left;     /* of them in this tick */
   uint64_t unknown_frames, discarded_bytes;
   struct rtsp_stream stream;
   struct track tracks[TRACKS];
@@ -63,6 +69,8 @@ struct viewer {
 static int epoll_fd;
 static struct viewer **viewers;
 static uint32_t viewer_room;
+static uint32_t slow_readers;
+static uint32_t nap_ms;
 
 static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void tell(const char *format, ...) {
@@ -253,21 +261,33 @@ static void receive_tcp(struct viewer *viewer, uint32_t events) {
     tell("connected %u %llu", viewer->number, (unsigned long long)clock_ns(CLOCK_MONOTONIC));
     return;
   }
+  size_t room = viewer->per_tick && viewer->left < sizeof bytes ? viewer->left : sizeof bytes;
   /* tcp(7): with MSG_TRUNC what has come is thrown away uncopied. */
   ssize_t got = viewer->discards ? recv(viewer->tcp.fd, NULL, DISCARD_READ, MSG_TRUNC)
-                                 : recv(viewer->tcp.fd, bytes, sizeof bytes, 0);
+                                 : recv(viewer->tcp.fd, bytes, room, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return end_connection(viewer, got < 0 ? errno : 0);
   if (viewer->discards) {
     viewer->discarded_bytes += (uint64_t)got;
     return;
   }
+  if (viewer->per_tick && (viewer->left -= (uint32_t)got) == 0) watch(&viewer->tcp, 0, EPOLL_CTL_MOD);
   struct rtsp_sink sink = {on_frame, on_text, viewer};
   rtsp_stream_take(&viewer->stream, bytes, (size_t)got, &sink);
   if (viewer->stream.state == STREAM_BROKEN) end_connection(viewer, EBADMSG);
 }
 
-static bool start_connection(struct viewer *viewer, const char *from, const char *to, unsigned port) {
+/* A new tick: slow readers may read again. */
+static void grant(void) {
+  for (uint32_t v = 0; v < viewer_room; v++) {
+    struct viewer *viewer = viewers[v];
+    if (!viewer || !viewer->per_tick || viewer->tcp.fd < 0) continue;
+    viewer->left = viewer->per_tick;
+    watch(&viewer->tcp, EPOLLIN, EPOLL_CTL_MOD);
+  }
+}
+
+static bool start_connection(struct viewer *viewer, const char *from, const char *to, unsigned port, int room) {
   struct sockaddr_storage local, remote;
   socklen_t local_length = address_of(from, 0, &local), length = address_of(to, port, &remote);
   drop(&viewer->tcp);
@@ -276,6 +296,8 @@ static bool start_connection(struct viewer *viewer, const char *from, const char
   int on = 1;
   if (fd < 0 || bind(fd, (struct sockaddr *)&local, local_length) != 0) return false;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  /* Before the connection is made, as the window is agreed on then. */
+  if (room && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) != 0) return false;
   viewer->connecting = true;
   if (connect(fd, (struct sockaddr *)&remote, length) != 0 && errno != EINPROGRESS) return false;
   return watch(&viewer->tcp, EPOLLIN | EPOLLOUT, EPOLL_CTL_ADD);
@@ -315,6 +337,8 @@ static void report_track(const struct viewer *viewer, int index, const char *sep
   N("firstMonoNs", s->first_ns);
   N("firstFrameMonoNs", s->first_frame_ns);
   N("firstStartFrameMonoNs", s->first_start_frame_ns);
+  N("firstFrameReadMonoNs", s->first_frame_read_ns);
+  N("timeBackwards", s->time_backwards);
   N("firstSeq", s->first_seq);
   N("firstRtpTime", s->first_rtp_time);
   N("longestGapNs", s->longest_gap_ns);
@@ -322,26 +346,37 @@ static void report_track(const struct viewer *viewer, int index, const char *sep
   printf("\"latencyP99Ns\":%llu}", (unsigned long long)histogram_percentile(&s->latency, 0.99));
 }
 
+static void report_latency(const char *name, const struct histogram *latency) {
+  printf("\"%s\":{", name);
+  N("count", latency->count);
+  N("p50Ns", histogram_percentile(latency, 0.5));
+  N("p99Ns", histogram_percentile(latency, 0.99));
+  N("p999Ns", histogram_percentile(latency, 0.999));
+  N("maxNs", latency->max_ns);
+  printf("\"minNs\":%llu},", (unsigned long long)histogram_percentile(latency, 0));
+}
+
 static void report(void) {
-  static struct histogram all;
+  static struct histogram all, by_udp, by_tcp;
   memset(&all, 0, sizeof all);
+  memset(&by_udp, 0, sizeof by_udp);
+  memset(&by_tcp, 0, sizeof by_tcp);
   printf("report {\"tracks\":[");
   const char *separator = "";
   for (uint32_t v = 0; v < viewer_room; v++) {
     for (int t = 0; viewers[v] && t < TRACKS; t++) {
       if (!viewers[v]->tracks[t].used || viewers[v]->discards) continue;
       report_track(viewers[v], t, separator);
-      histogram_merge(&all, &viewers[v]->tracks[t].stats.latency);
+      const struct track *track = &viewers[v]->tracks[t];
+      histogram_merge(&all, &track->stats.latency);
+      histogram_merge(track->by_udp ? &by_udp : &by_tcp, &track->stats.latency);
       separator = ",";
     }
   }
-  printf("],\"latency\":{");
-  N("count", all.count);
-  N("p50Ns", histogram_percentile(&all, 0.5));
-  N("p99Ns", histogram_percentile(&all, 0.99));
-  N("p999Ns", histogram_percentile(&all, 0.999));
-  N("maxNs", all.max_ns);
-  printf("\"minNs\":%llu},", (unsigned long long)histogram_percentile(&all, 0));
+  printf("],");
+  report_latency("latency", &all);
+  report_latency("latencyUdp", &by_udp);
+  report_latency("latencyTcp", &by_tcp);
   uint64_t discarded_bytes = 0;
   for (uint32_t v = 0; v < viewer_room; v++) discarded_bytes += viewers[v] ? viewers[v]->discarded_bytes : 0;
   N("discardedBytes", discarded_bytes);
@@ -359,6 +394,8 @@ static void reset(void) {
 
 static void close_viewer(struct viewer *viewer) {
   drop(&viewer->tcp);
+  slow_readers -= viewer->per_tick > 0;
+  viewer->per_tick = 0;
   for (int t = 0; t < TRACKS; t++) {
     /* What has arrived counts. */
     if (viewer->tracks[t].rtp.fd >= 0) receive_udp(&viewer->tracks[t].rtp);
@@ -378,8 +415,16 @@ static bool obey(const char *line) {
   if (strcmp(line, "report") == 0) return report(), true;
   if (strcmp(line, "reset") == 0) return reset(), true;
   if (sscanf(line, "send %u %n", &number, &at) == 1 && at) return send_hex(viewer_of(number), line + at);
-  if (sscanf(line, "connect %u %63s %63s %u", &number, from, to, &a) == 4) {
-    return start_connection(viewer_of(number), from, to, a);
+  b = 0;
+  if (sscanf(line, "connect %u %63s %63s %u %u", &number, from, to, &a, &b) >= 4) {
+    return start_connection(viewer_of(number), from, to, a, (int)b);
+  }
+  if (sscanf(line, "nap %u", &nap_ms) == 1) return true;
+  if (sscanf(line, "rate %u %u", &number, &a) == 2 && a >= TICKS_PER_SECOND) {
+    struct viewer *viewer = viewer_of(number);
+    slow_readers += !viewer->per_tick;
+    viewer->left = viewer->per_tick = a / TICKS_PER_SECOND;
+    return true;
   }
   if (sscanf(line, "close %u", &number) == 1) return close_viewer(viewer_of(number)), true;
   if (sscanf(line, "discard %u", &number) == 1) return viewer_of(number)->discards = true;
@@ -392,7 +437,7 @@ static bool obey(const char *line) {
   }
   struct track *track = &viewer_of(number)->tracks[track_index];
   if (sscanf(line, "udp %*u %*u %63s %u", from, &a) == 2) {
-    track->used = true;
+    track->used = track->by_udp = true;
     if (!open_udp(&track->rtp, from, a) || !open_udp(&track->rtcp, from, a + 1)) return false;
     tell("bound %u %u", number, track_index);
     return true;
@@ -404,6 +449,7 @@ static bool obey(const char *line) {
   }
   if (sscanf(line, "channels %*u %*u %u %u", &a, &b) == 2) {
     track->used = true;
+    track->by_udp = false;
     track->channels[0] = (uint8_t)a;
     track->channels[1] = (uint8_t)b;
     return true;
@@ -441,10 +487,16 @@ int main(void) {
   epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   struct epoll_event input = {.events = EPOLLIN, .data.ptr = NULL};
   if (epoll_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &input) != 0) return perror("epoll"), 1;
+  uint64_t tick_ns = clock_ns(CLOCK_MONOTONIC);
   for (;;) {
     struct epoll_event events[EVENTS];
     fflush(stdout);
-    int count = epoll_wait(epoll_fd, events, EVENTS, -1);
+    if (nap_ms) nanosleep(&(struct timespec){.tv_nsec = nap_ms * 1000000l}, NULL);
+    int count = epoll_wait(epoll_fd, events, EVENTS, slow_readers ? TICK_MS / 2 : -1);
+    if (slow_readers && clock_ns(CLOCK_MONOTONIC) >= tick_ns) {
+      tick_ns = clock_ns(CLOCK_MONOTONIC) + TICK_MS * 1000000ull;
+      grant();
+    }
     for (int i = 0; i < count; i++) {
       struct endpoint *endpoint = events[i].data.ptr;
       if (!endpoint) {

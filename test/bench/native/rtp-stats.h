@@ -5,17 +5,22 @@
 #include <string.h>
 
 #include "histogram.h"
+#include "net.h"
 
 /* Sequence numbers looked back for a duplicate. */
 enum { RTP_WINDOW = 1024, RTP_HEADER = 12, RTP_STAMPED = 25 };
 
 struct rtp_stats {
   uint64_t packets, bytes, duplicates, reordered, malformed, foreign, rtcp_packets, byes;
+  /* Packets in order whose RTP time is before that of the packet before them. */
+  uint64_t time_backwards;
   uint64_t ssrc_changes;
   /* CLOCK_MONOTONIC of the first packet, of the last, and of the first with a marker bit: a whole frame. 0: none yet. */
   uint64_t first_ns, last_ns, first_frame_ns;
   /* Of the last packet of the first whole picture that an H.264 decoder can start at. */
   uint64_t first_start_frame_ns;
+  /* When this process had that whole frame in its hands, not the kernel. */
+  uint64_t first_frame_read_ns;
   uint64_t longest_gap_ns;
   uint16_t first_seq;
   uint32_t first_rtp_time;
@@ -25,6 +30,7 @@ struct rtp_stats {
   bool in_start_frame; /* the beginning of its IDR picture has come */
   uint32_t ssrc;
   uint64_t base, highest; /* extended sequence numbers */
+  uint32_t highest_time;  /* RTP time of the packet numbered `highest` */
   uint64_t in_run;        /* distinct packets since the last change of SSRC */
   uint64_t lost_before;   /* lost under former SSRCs */
   uint64_t seen[RTP_WINDOW];
@@ -36,11 +42,12 @@ static inline uint64_t rtp_lost(const struct rtp_stats *stats) {
   return stats->lost_before + (expected > stats->in_run ? expected - stats->in_run : 0);
 }
 
-static inline void rtp_begin(struct rtp_stats *stats, uint32_t ssrc, uint16_t seq) {
+static inline void rtp_begin(struct rtp_stats *stats, uint32_t ssrc, uint16_t seq, uint32_t time) {
   stats->started = true;
   stats->ssrc = ssrc;
   /* One cycle up, so that a late packet from before the first stays positive. */
   stats->base = stats->highest = 65536ull + seq;
+  stats->highest_time = time;
   stats->in_run = 0;
   memset(stats->seen, 0, sizeof stats->seen);
 }
@@ -69,16 +76,16 @@ static inline void rtp_take(struct rtp_stats *stats, const uint8_t *packet, uint
     return;
   }
   uint16_t seq = (uint16_t)(packet[2] << 8 | packet[3]);
-  uint32_t ssrc;
+  uint32_t ssrc, time = (uint32_t)packet[4] << 24 | packet[5] << 16 | packet[6] << 8 | packet[7];
   memcpy(&ssrc, packet + 8, 4);
   if (!stats->started) {
     stats->first_seq = seq;
-    stats->first_rtp_time = (uint32_t)packet[4] << 24 | packet[5] << 16 | packet[6] << 8 | packet[7];
-    rtp_begin(stats, ssrc, seq);
+    stats->first_rtp_time = time;
+    rtp_begin(stats, ssrc, seq, time);
   } else if (ssrc != stats->ssrc) {
     stats->lost_before = rtp_lost(stats);
     stats->ssrc_changes += 1;
-    rtp_begin(stats, ssrc, seq);
+    rtp_begin(stats, ssrc, seq, time);
   }
   int16_t ahead = (int16_t)(uint16_t)(seq - (uint16_t)stats->highest);
   uint64_t extended = stats->highest + (uint64_t)(int64_t)ahead;
@@ -90,15 +97,23 @@ static inline void rtp_take(struct rtp_stats *stats, const uint8_t *packet, uint
     stats->seen[extended % RTP_WINDOW] = extended;
     stats->in_run += 1;
     if (ahead < 0) stats->reordered += 1;
-    if (extended > stats->highest) stats->highest = extended;
+    if (extended > stats->highest) {
+      stats->time_backwards += (int32_t)(time - stats->highest_time) < 0;
+      stats->highest = extended;
+      stats->highest_time = time;
+    }
     if (extended < stats->base) stats->base = extended;
   }
   if (!stats->first_ns) stats->first_ns = now_ns;
-  else if (now_ns - stats->last_ns > stats->longest_gap_ns && now_ns > stats->last_ns) {
+  /* Also since the last packet before a reset: a pause is a pause. */
+  if (stats->last_ns && now_ns > stats->last_ns && now_ns - stats->last_ns > stats->longest_gap_ns) {
     stats->longest_gap_ns = now_ns - stats->last_ns;
   }
   stats->last_ns = now_ns;
-  if (!stats->first_frame_ns && packet[1] & 0x80) stats->first_frame_ns = now_ns;
+  if (!stats->first_frame_ns && packet[1] & 0x80) {
+    stats->first_frame_ns = now_ns;
+    stats->first_frame_read_ns = clock_ns(CLOCK_MONOTONIC);
+  }
   if (!stats->first_start_frame_ns) {
     stats->in_start_frame |= rtp_begins_idr(packet, have);
     if (stats->in_start_frame && packet[1] & 0x80) stats->first_start_frame_ns = now_ns;
@@ -126,6 +141,7 @@ static inline void rtcp_take(struct rtp_stats *stats, const uint8_t *packet, uin
 static inline void rtp_reset(struct rtp_stats *stats) {
   struct rtp_stats fresh = {.started = stats->started, .ssrc = stats->ssrc, .highest = stats->highest};
   fresh.base = stats->highest + 1;
+  fresh.highest_time = stats->highest_time;
   fresh.last_ns = stats->last_ns;
   memcpy(fresh.seen, stats->seen, sizeof fresh.seen);
   *stats = fresh;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { percentile, spreadOf, spreadText } from '../../bench/figures.ts';
-import { below, renderReport } from '../../bench/report.ts';
+import { below, none, renderReport } from '../../bench/report.ts';
 
 describe('the figures of a benchmark', () => {
   it('gives the middle of several rounds, whatever their order, and how far apart they lie', () => {
@@ -26,7 +26,7 @@ describe('the figures of a benchmark', () => {
         ['a', 'long head'],
         ['wide cell', '1'],
       ],
-      goals: [below('reached', 1.04, 1.5, ''), below('missed', 20, 20, ' ms')],
+      goals: [below('reached', 1.04, 1.5, ''), below('missed', 20, 20, ' ms'), none('dropped', 0)],
       notes: ['a note'],
       figures: [],
     });
@@ -41,6 +41,7 @@ describe('the figures of a benchmark', () => {
       '',
       '- met: reached: 1.04, goal below 1.5',
       '- NOT MET: missed: 20 ms, goal below 20 ms',
+      '- met: dropped: 0, goal none',
     ]);
     assert.equal(spreadText({ median: 1.234, min: 1, max: 2 }, 2), '1.23 (1.00-2.00)');
   });
