@@ -9,7 +9,7 @@ import { createWorld, enterSandbox, type World } from '../../src/demo/world/inde
 import { Daemon } from './daemon.ts';
 import { FailingSource, type FailureName, failures } from './failures.ts';
 import { percentile } from './figures.ts';
-import { Load } from './load/index.ts';
+import { buildProgram, Load } from './load/index.ts';
 import { type Audience, flows, survive, until, violated } from './recovery.ts';
 import { type Report, renderReport } from './report.ts';
 
@@ -50,6 +50,8 @@ async function soak(repetitions: number, seed: number): Promise<Report> {
   await using parts = new CloseStack();
   const world = parts.use(await createWorld({ origins: lanes.length }));
   const daemon = parts.use(await Daemon.start(world, [port], { silenceSeconds }));
+  // Once, before all lanes want it.
+  await buildProgram('receiver');
   const done: Repetition[] = [];
   const stop = new AbortController();
   const began = systemClock.nowMs();
