@@ -3,6 +3,7 @@ import { WeirError } from '#base';
 import { checkBilling } from './billing-check.ts';
 import type { BranchSchema, LeafSchema, ListSchema, Schema } from './schema.ts';
 import { type Config, configTree } from './tree.ts';
+import { checkUpload } from './upload-check.ts';
 
 /** One thing that is wrong with a configuration, by its path: `relay.rtsp.ports[0]`. */
 export interface ConfigFault {
@@ -143,6 +144,7 @@ function crossCheck(config: Config, faults: ConfigFault[]): void {
     }
   }
   checkBilling(config.billing, faults);
+  checkUpload(config.upload, faults);
 }
 
 const join = (path: string, name: string): string => (path ? `${path}.${name}` : name);

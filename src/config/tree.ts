@@ -2,6 +2,7 @@ import { billingTree } from './billing-tree.ts';
 import { mac, prefix } from './forms.ts';
 import type { BranchSchema, Parsed } from './schema.ts';
 import { urlPattern } from './url-pattern.ts';
+import { uploadTree } from './upload-tree.ts';
 
 const nic = (role: string) =>
   ({
@@ -335,6 +336,7 @@ export const configTree = {
       },
     },
     billing: billingTree,
+    upload: uploadTree,
   },
 } as const satisfies BranchSchema;
 
