@@ -47,6 +47,9 @@ const toTest: readonly SystemPackage[] = [
   { name: 'iputils-ping', provides: ['ping'] },
   { name: 'curl', provides: ['curl'] },
   { name: 'openssl', provides: ['openssl'] },
+  { name: 'freeradius', provides: ['freeradius', '/etc/freeradius/3.0/mods-config/sql/main/sqlite'] },
+  { name: 'mosquitto', provides: ['mosquitto'] },
+  { name: 'mosquitto-clients', provides: ['mosquitto_sub'] },
   { name: 'clang', provides: ['clang', 'clang++'] },
   // Sanitizer and fuzzer runtimes. The unversioned name exists since Debian 12.
   { name: 'libclang-rt-dev', provides: ['/usr/lib/clang/*/lib/linux'], optional: true },

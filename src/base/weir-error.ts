@@ -29,6 +29,9 @@ export const errorCodes = [
   'STORAGE_KEY',
   'STORAGE_LOCKED',
   'TIMED_OUT',
+  'UPLOAD_FAILED',
+  'UPLOAD_MISCONFIGURED',
+  'UPLOAD_UNFIT',
   'USAGE',
 ] as const;
 export type ErrorCode = (typeof errorCodes)[number];

@@ -16,7 +16,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/feed': ['#base', '#hal', 'src/protocol', 'src/session'],
   'src/meter': ['#base', 'type #hal'],
   'src/billing': ['#base', 'type #hal', 'src/config', 'src/protocol', 'src/session', 'src/meter', '#storage'],
-  'src/upload': ['#base', 'src/billing', '#storage'],
+  'src/upload': ['#base', 'src/config', 'src/billing', '#storage'],
   'src/operations': ['#base', 'type #hal', 'src/session', 'src/billing', '#storage'],
   'src/cli': ['#base', 'src/operations', 'type #storage'],
   'src/console': ['#base', 'src/config', 'src/operations'],
