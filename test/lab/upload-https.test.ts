@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLog as log } from '#base';
+import { Collector } from '../../src/upload/https/collector.ts';
+import { HttpsDestination } from '../../src/upload/https/https-destination.ts';
+import { Certificates, type Identity } from './upload/certificates.ts';
+import { CollectorServer } from './upload/collector-server.ts';
+import { entry, record } from './upload/records.ts';
+
+const never = new AbortController().signal;
+
+describe('lab: CloudEvents by HTTPS', () => {
+  let folder: string;
+  let ours: Identity;
+  let strange: Identity;
+  let server: CollectorServer;
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'weir-https-'));
+  });
+  beforeEach(async () => {
+    const authority = new Certificates(folder);
+    ours = authority.issue('box');
+    strange = new Certificates(folder, 'other-ca').issue('stranger');
+    server = await CollectorServer.start(authority.issue('server'));
+  });
+  afterEach(() => server.close());
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  function destination(
+    options: { identity?: Identity; token?: string; timeoutMs?: number } = {},
+  ): HttpsDestination {
+    const { identity = ours, token, timeoutMs = 5000 } = options;
+    const { ca, cert, key } = identity;
+    const collector = new Collector({
+      url: server.url,
+      ca,
+      cert,
+      key,
+      timeoutMs,
+      ...(token ? { token } : {}),
+    });
+    return new HttpsDestination({ name: 'https:lab', batch: 200, collector, log });
+  }
+
+  it('posts a batch with our certificate, and all of it counts as taken by any 2xx', async () => {
+    await using https = destination({ token: 'sesame' });
+    const sent = [entry(1), entry(2)];
+    assert.deepEqual(await https.deliver(sent, never), [
+      { outcome: 'acknowledged' },
+      { outcome: 'acknowledged' },
+    ]);
+    const [post] = server.posts;
+    assert.equal(post?.client, 'box');
+    assert.equal(post?.headers.authorization, 'Bearer sesame');
+    assert.match(String(post?.headers['content-type']), /^application\/cloudevents-batch\+json/);
+    const events = JSON.parse(post?.body ?? '');
+    assert.deepEqual(
+      events.map((event: { id: string }) => event.id),
+      sent.map(({ record }) => record.recordId),
+    );
+    assert.equal(events[0].time, '2026-11-22T10:01:30.000Z');
+    assert.equal(events[0].subject, 'subscriber-1');
+    assert.equal(JSON.stringify(events[0].data.record), sent[0]?.body, 'the record is as it was signed');
+  });
+
+  it('sends the same batch with the same Idempotency-Key, another with another', async () => {
+    await using https = destination();
+    const [one, other] = [entry(1), entry(2)];
+    await https.deliver([one], never);
+    await https.deliver([one], never);
+    await https.deliver([other], never);
+    const keys = server.posts.map(({ headers }) => headers['idempotency-key']);
+    assert.equal(keys[0], keys[1]);
+    assert.notEqual(keys[0], keys[2]);
+  });
+
+  it('honours answers for single records', async () => {
+    await using https = destination();
+    const [taken, known, refused, later, forgotten] = [1, 2, 3, 4, 5].map((sequence) => entry(sequence));
+    assert.ok(taken && known && refused && later && forgotten);
+    const results = [
+      { id: taken.record.recordId, status: 'accepted' },
+      { id: known.record.recordId, status: 'duplicate' },
+      { id: refused.record.recordId, status: 'rejected', reason: 'no such subscriber' },
+      { id: later.record.recordId, status: 'retry', reason: 'busy' },
+    ];
+    server.answer = () => ({ status: 200, body: JSON.stringify({ results }) });
+    assert.deepEqual(await https.deliver([taken, known, refused, later, forgotten], never), [
+      { outcome: 'acknowledged' },
+      { outcome: 'acknowledged' },
+      { outcome: 'rejected', reason: 'the collector rejects it: no such subscriber' },
+      { outcome: 'retry', reason: 'busy' },
+      { outcome: 'retry', reason: 'the collector did not answer for this record' },
+    ]);
+  });
+
+  it('finds the one record for which a batch is refused', async () => {
+    await using https = destination();
+    const sent = [entry(1), entry(2), entry(3)];
+    const poisoned = sent[1]?.record.recordId ?? '';
+    server.answer = ({ body }) =>
+      body.includes(poisoned) ? { status: 422, body: 'no such tariff' } : { status: 200 };
+    const outcomes = (await https.deliver(sent, never)).map(({ outcome }) => outcome);
+    assert.deepEqual(outcomes, ['acknowledged', 'rejected', 'acknowledged']);
+  });
+
+  for (const status of [301, 401, 403, 404, 429, 500, 503]) {
+    it(`keeps a record that is answered with ${status}`, async () => {
+      await using https = destination();
+      server.answer = () => ({ status, body: 'trouble' });
+      const told = await https.deliver([entry(1)], never);
+      assert.deepEqual(told, [{ outcome: 'retry', reason: `the collector answered ${status}: trouble` }]);
+      assert.equal(server.posts.length, 1, 'nobody is followed');
+    });
+  }
+
+  it('gives up a collector that does not answer in time', async () => {
+    await using https = destination({ timeoutMs: 200 });
+    server.answer = () => 'hang';
+    await assert.rejects(https.deliver([entry(1)], never), { code: 'TIMED_OUT' });
+  });
+
+  it('survives a collector that closes the connection', async () => {
+    await using https = destination();
+    server.answer = () => 'cut';
+    await assert.rejects(https.deliver([entry(1)], never), { code: 'UPLOAD_FAILED' });
+    server.answer = () => ({ status: 202 });
+    assert.deepEqual(await https.deliver([entry(1)], never), [{ outcome: 'acknowledged' }]);
+  });
+
+  it('does not talk to a collector that strangers vouch for', async () => {
+    await using https = destination({ identity: { ...ours, ca: strange.ca } });
+    await assert.rejects(https.deliver([entry(1)], never), { code: 'UPLOAD_FAILED' });
+    assert.equal(server.posts.length, 0);
+  });
+
+  it('is not heard with a certificate of strangers', async () => {
+    await using https = destination({ identity: { ...strange, ca: ours.ca } });
+    await assert.rejects(https.deliver([entry(1)], never), { code: 'UPLOAD_FAILED' });
+    assert.equal(server.posts.length, 0);
+  });
+
+  it('tells of sessions that run, and does not mind when nobody hears', async () => {
+    await using https = destination();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    server.answer = () => {
+      resolve();
+      return { status: 500 };
+    };
+    https.interim(record());
+    await promise;
+    assert.equal(JSON.parse(server.posts[0]?.body ?? '')[0].type, 'weir.usage.interim.v1');
+  });
+});
