@@ -1,0 +1,3 @@
+export type { QueueState } from './destination-queue.ts';
+export type { OriginTeller } from './origin/origin-notices.ts';
+export { Uploads } from './uploads.ts';

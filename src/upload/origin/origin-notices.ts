@@ -1,0 +1,168 @@
+import { type Closeable, describeError, type Log } from '#base';
+import type { ClockCorrection, DeliveryOutcome, Outbox } from '#storage';
+import { signedRecord, type UsageEntry, usageEntry } from '../usage-entry.ts';
+
+/** An origin, as the records name it. */
+export interface OriginAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The way to an origin: the session that Weir has with it for its media. */
+export interface OriginTeller {
+  /**
+   * Tells the origin something over the session of `url`, or over another one with it (SET_PARAMETER, RFC 2326 s.10.9).
+   * The status of its answer; undefined: no session, or no answer.
+   */
+  notify(
+    url: string,
+    origin: OriginAddress,
+    contentType: string,
+    body: Uint8Array,
+  ): Promise<number | undefined>;
+}
+
+const pageSize = 50;
+/** RFC 2326 s.11.3.2, Parameter Not Understood: a server that hands the body to its application may say so nevertheless. */
+const notUnderstood = 451;
+/** Method Not Allowed, Not Implemented: this origin takes no notices. */
+const deaf: ReadonlySet<number> = new Set([405, 501]);
+
+/** How one origin is being told. */
+interface Telling {
+  /** Up to here every record was tried over the sessions that stand now. */
+  after: number;
+  /** It said that it takes no notices. */
+  deaf: boolean;
+  running: Promise<void> | undefined;
+  again: boolean;
+  /** A new session: all that waits is to be tried again. */
+  restart: boolean;
+}
+
+/** The name of an origin in the outbox. */
+export function originDestination({ address, port }: OriginAddress): string {
+  return address.includes(':') ? `origin:[${address}]:${port}` : `origin:${address}:${port}`;
+}
+
+/**
+ * Tells origins what was delivered for them, each over the session that its media comes by. A record that an origin does
+ * not take stays in the outbox and is told again when a next session with that origin begins.
+ */
+export class OriginNotices implements Closeable {
+  readonly #teller: OriginTeller;
+  readonly #outbox: Outbox;
+  readonly #corrections: () => Promise<readonly ClockCorrection[]>;
+  readonly #log: Log;
+  readonly #tellings = new Map<string, Telling>();
+  #closed = false;
+
+  constructor(options: {
+    teller: OriginTeller;
+    outbox: Outbox;
+    corrections: () => Promise<readonly ClockCorrection[]>;
+    log: Log;
+  }) {
+    this.#teller = options.teller;
+    this.#outbox = options.outbox;
+    this.#corrections = options.corrections;
+    this.#log = options.log;
+  }
+
+  /** A session with this origin has begun: all that waits is told over it, what it did not take before as well. */
+  sessionOpened(origin: OriginAddress): void {
+    const before = this.#tellings.get(originDestination(origin));
+    if (before) before.restart = true;
+    this.tell(origin);
+  }
+
+  /** Tells this origin what waits for it. Resolves when all of it was tried. */
+  tell(origin: OriginAddress): Promise<void> {
+    const name = originDestination(origin);
+    let telling = this.#tellings.get(name);
+    if (!telling) {
+      telling = { after: 0, deaf: false, running: undefined, again: false, restart: false };
+      this.#tellings.set(name, telling);
+    }
+    telling.again = true;
+    telling.running ??= this.#run(name, origin, telling);
+    return telling.running;
+  }
+
+  /** The last session with this origin is over. */
+  sessionClosed(origin: OriginAddress): void {
+    this.#tellings.delete(originDestination(origin));
+  }
+
+  async #run(name: string, origin: OriginAddress, telling: Telling): Promise<void> {
+    // Not over before `tell` knows that it runs.
+    await Promise.resolve();
+    try {
+      while (telling.again && !this.#closed) {
+        telling.again = false;
+        if (telling.restart) Object.assign(telling, { after: 0, deaf: false, restart: false });
+        if (telling.deaf) return;
+        await this.#tellAll(name, origin, telling);
+      }
+    } catch (error) {
+      this.#log.warn('notices could not be read or settled', {
+        destination: name,
+        error: describeError(error),
+      });
+    } finally {
+      telling.running = undefined;
+    }
+  }
+
+  async #tellAll(name: string, origin: OriginAddress, telling: Telling): Promise<void> {
+    for (let after: number | undefined = telling.after; after !== undefined; ) {
+      const page = await this.#outbox.waiting(name, { after, limit: pageSize });
+      const corrections = await this.#corrections();
+      for (const stored of page.entries) {
+        if (this.#closed) return;
+        const entry = usageEntry(stored, corrections);
+        const status = await this.#teller.notify(
+          entry.record.url,
+          origin,
+          'application/json',
+          Buffer.from(signedRecord(entry)),
+        );
+        if (status === undefined) return;
+        if (deaf.has(status)) {
+          telling.deaf = true;
+          this.#log.info('the origin takes no notices', { destination: name, status });
+          return;
+        }
+        telling.after = Math.max(telling.after, stored.sequence);
+        await this.#settle(name, entry, status);
+      }
+      after = page.next;
+    }
+  }
+
+  async #settle(name: string, { sequence }: UsageEntry, status: number): Promise<void> {
+    const outcome = outcomeOf(status);
+    if (outcome === undefined) {
+      this.#log.warn('the origin did not take a notice', { destination: name, sequence, status });
+      return;
+    }
+    const reason = outcome === 'acknowledged' ? undefined : `the origin answered ${status}`;
+    await this.#outbox.settle(name, [{ sequence, outcome, reason }]);
+  }
+
+  /** What is under way is waited for. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#tellings.values()].map(({ running }) => running));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** Undefined: it stays in the outbox. */
+function outcomeOf(status: number): DeliveryOutcome | undefined {
+  if (status >= 200 && status < 300) return 'acknowledged';
+  return status === notUnderstood ? 'unconfirmed' : undefined;
+}

@@ -1,0 +1,184 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Alarms, type Clock, type Closeable, describeError, type Log } from '#base';
+import type { ClockCorrection, Store } from '#storage';
+import type { UsageRecord } from '../billing/index.ts';
+import type { Config } from '../config/index.ts';
+import { DestinationQueue, type QueueState } from './destination-queue.ts';
+import { Interims } from './interims.ts';
+import { makeDestination, type Receiver, receiverName, receiversIn } from './make-destination.ts';
+import {
+  type OriginAddress,
+  OriginNotices,
+  type OriginTeller,
+  originDestination,
+} from './origin/origin-notices.ts';
+
+/** A receiver of the configuration, at work. */
+interface Working {
+  readonly receiver: Receiver;
+  readonly queue: DestinationQueue;
+  readonly interims: Interims;
+}
+
+/** A receiver that cannot be worked with is looked at again: its files may have come meanwhile. */
+const repairMs = 30_000;
+
+/** Everybody who gets records: each receiver of the configuration, and the origins. None of them waits for another. */
+export class Uploads implements Closeable {
+  readonly #store: Store;
+  readonly #folder: string;
+  readonly #live: () => readonly UsageRecord[];
+  readonly #alarms: Alarms;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #origins: OriginNotices;
+  readonly #working = new Map<string, Working>();
+  readonly #repairing: Disposable;
+  #config: Config['upload'];
+  #changing: Promise<void> = Promise.resolve();
+
+  constructor(options: {
+    store: Store;
+    /** Where relative paths of PEM files begin. */
+    folder: string;
+    config: Config['upload'];
+    teller: OriginTeller;
+    /** The sessions that run, each as its record would be if it ended now. */
+    live: () => readonly UsageRecord[];
+    alarms: Alarms;
+    clock: Clock;
+    log: Log;
+  }) {
+    const { store, folder, config, teller, live, alarms, clock, log } = options;
+    this.#store = store;
+    this.#folder = folder;
+    this.#config = config;
+    this.#live = live;
+    this.#alarms = alarms;
+    this.#clock = clock;
+    this.#log = log;
+    this.#origins = new OriginNotices({
+      teller,
+      outbox: store.outbox,
+      corrections: () => this.#corrections(),
+      log,
+    });
+    this.#repairing = clock.every(repairMs, () => void this.apply(this.#config));
+  }
+
+  /** Names of all who are to get the record of a session with this origin. */
+  destinationsFor(origin: OriginAddress): readonly string[] {
+    const names = receiversIn(this.#config).filter(isNamed).map(receiverName);
+    return this.#config.originNotices ? [...names, originDestination(origin)] : names;
+  }
+
+  /**
+   * Brings the receivers to `config`; one that did not change works on. A receiver that cannot be worked with raises an
+   * alarm, and what is for it waits.
+   */
+  apply(config: Config['upload']): Promise<void> {
+    this.#config = config;
+    this.#changing = this.#changing.then(() => this.#change(config));
+    return this.#changing;
+  }
+
+  async #change(config: Config['upload']): Promise<void> {
+    const wanted = new Map(
+      receiversIn(config)
+        .filter(isNamed)
+        .map((one) => [receiverName(one), one]),
+    );
+    for (const [name, working] of this.#working) {
+      if (isDeepStrictEqual(wanted.get(name), working.receiver)) continue;
+      this.#working.delete(name);
+      await stop(working);
+    }
+    for (const [name, receiver] of wanted) if (!this.#working.has(name)) await this.#begin(name, receiver);
+  }
+
+  async #begin(name: string, receiver: Receiver): Promise<void> {
+    let queue: DestinationQueue | undefined;
+    try {
+      const destination = await makeDestination(receiver, {
+        folder: this.#folder,
+        deviceId: this.#store.device.id,
+        reachable: () => queue?.hurry(),
+        clock: this.#clock,
+        log: this.#log,
+      });
+      queue = new DestinationQueue({
+        destination,
+        outbox: this.#store.outbox,
+        corrections: () => this.#corrections(),
+        clock: this.#clock,
+        log: this.#log,
+        alarms: this.#alarms,
+      });
+      const interims = new Interims({
+        everySeconds: receiver.interimSeconds,
+        destination,
+        live: this.#live,
+        clock: this.#clock,
+      });
+      this.#working.set(name, { receiver, queue, interims });
+      this.#alarms.clear('upload.misconfigured', name);
+    } catch (error) {
+      const text = describeError(error);
+      this.#alarms.raise({ name: 'upload.misconfigured', subject: name, severity: 'major', text });
+    }
+  }
+
+  /** A session began; `record`: as it would be if it ended now. */
+  sessionStarted(record: UsageRecord): void {
+    for (const { queue } of this.#working.values()) queue.destination.started(record);
+  }
+
+  /** A record is durable and waits in the outbox. */
+  recorded(record: UsageRecord): void {
+    for (const { queue } of this.#working.values()) queue.poke();
+    if (this.#config.originNotices) void this.#origins.tell(record.origin);
+  }
+
+  /** A session with an origin has begun. */
+  originOpened(origin: OriginAddress): void {
+    if (this.#config.originNotices) this.#origins.sessionOpened(origin);
+  }
+
+  /** Resolves when the origin was told all that waits for it, or does not want to hear more. */
+  async tellOrigin(origin: OriginAddress): Promise<void> {
+    if (this.#config.originNotices) await this.#origins.tell(origin);
+  }
+
+  /** Nobody waits for the pause after a failure. */
+  hurry(): void {
+    for (const { queue } of this.#working.values()) queue.hurry();
+  }
+
+  /** How each receiver does. */
+  states(): readonly QueueState[] {
+    return [...this.#working.values()].map(({ queue }) => queue.state);
+  }
+
+  #corrections(): Promise<readonly ClockCorrection[]> {
+    return this.#store.ledger.corrections();
+  }
+
+  async close(): Promise<void> {
+    this.#repairing[Symbol.dispose]();
+    await this.#changing;
+    await Promise.all([...this.#working.values()].map(stop));
+    this.#working.clear();
+    await this.#origins.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+async function stop({ queue, interims }: Working): Promise<void> {
+  interims[Symbol.dispose]();
+  await queue.close();
+}
+
+const isNamed = ({ name }: Receiver): boolean => name !== undefined;

@@ -1,0 +1,35 @@
+import type { EntryPage, Outbox, Settlement, StoredEntry } from '#storage';
+
+/** An outbox for one destination that holds what a test puts in, and shows what became of it. */
+export class MemoryOutbox implements Outbox {
+  readonly settled: Settlement[] = [];
+  readonly #waiting: StoredEntry[] = [];
+
+  put(...entries: readonly StoredEntry[]): void {
+    this.#waiting.push(...entries);
+  }
+
+  get left(): readonly number[] {
+    return this.#waiting.map(({ sequence }) => sequence);
+  }
+
+  async waiting(_destination: string, query: { after?: number; limit?: number } = {}): Promise<EntryPage> {
+    const { after = 0, limit = 500 } = query;
+    const rest = this.#waiting.filter(({ sequence }) => sequence > after);
+    const entries = rest.slice(0, limit);
+    return { entries, next: rest.length > limit ? entries.at(-1)?.sequence : undefined, damaged: [] };
+  }
+
+  async settle(_destination: string, settlements: readonly Settlement[]): Promise<void> {
+    for (const settlement of settlements) {
+      const at = this.#waiting.findIndex(({ sequence }) => sequence === settlement.sequence);
+      if (at >= 0) this.#waiting.splice(at, 1);
+      this.settled.push(settlement);
+    }
+  }
+
+  quarantined = async (): Promise<EntryPage> => ({ entries: [], next: undefined, damaged: [] });
+  summary = async () => [];
+  requeue = async () => 0;
+  abandon = async () => 0;
+}
