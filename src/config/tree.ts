@@ -1,8 +1,8 @@
 import { billingTree } from './billing-tree.ts';
 import { mac, prefix } from './forms.ts';
 import type { BranchSchema, Parsed } from './schema.ts';
-import { urlPattern } from './url-pattern.ts';
 import { uploadTree } from './upload-tree.ts';
+import { urlPattern } from './url-pattern.ts';
 
 const nic = (role: string) =>
   ({
