@@ -56,8 +56,8 @@ export interface ChainReport {
   /** First and last sequence seen; undefined when there was nothing. */
   readonly range: SequenceRange | undefined;
   /**
-   * What shows that nothing is missing in front of the first entry: it is the very first, or an anchor names its
-   * predecessor. `unknown` for an export of a part.
+   * What is known of what was in front of the first entry: nothing was, or a signed anchor says what and why it is no
+   * more. `unknown` for an export of a part.
    */
   readonly start: 'first' | 'anchored' | 'unknown';
   /** Gaps that signed anchors declare. */
@@ -150,8 +150,11 @@ class ChainCheck {
   #start(first: ChainEntry | undefined): ChainReport['start'] {
     if (first === undefined) return 'unknown';
     if (first.sequence === 1 && first.previousHash === genesisHash) return 'first';
+    const before = first.sequence - 1;
     const anchored = this.#anchors.some(
-      ({ last }) => last?.sequence === first.sequence - 1 && last.hash === first.previousHash,
+      ({ last, missing }) =>
+        (last?.sequence === before && last.hash === first.previousHash) ||
+        missing.some(({ from, to }) => from <= before && before <= to),
     );
     return anchored ? 'anchored' : 'unknown';
   }

@@ -50,6 +50,8 @@ const toTest: readonly SystemPackage[] = [
   { name: 'freeradius', provides: ['freeradius', '/etc/freeradius/3.0/mods-config/sql/main/sqlite'] },
   { name: 'mosquitto', provides: ['mosquitto'] },
   { name: 'mosquitto-clients', provides: ['mosquitto_sub'] },
+  { name: 'e2fsprogs', provides: ['mkfs.ext4', 'fsck.ext4'] },
+  { name: 'mount', provides: ['mount', 'umount'] },
   { name: 'clang', provides: ['clang', 'clang++'] },
   // Sanitizer and fuzzer runtimes. The unversioned name exists since Debian 12.
   { name: 'libclang-rt-dev', provides: ['/usr/lib/clang/*/lib/linux'], optional: true },

@@ -32,7 +32,11 @@ export function openLedger(
   finishReplacing(files);
   const state = new StateFile(files.state);
   const exists = existsSync(files.database);
-  const key = loadDeviceKey(files.deviceKey, exists || state.state !== undefined);
+  const key = loadDeviceKey(files.deviceKey, exists || state.state !== undefined || before !== undefined);
+  if (before !== undefined && key.id !== before.key.id) {
+    // Another disk is mounted there by now, or the folder under it is seen.
+    throw keyError(files.deviceKey, `it was that of ${before.key.id}`);
+  }
   let damage: string | undefined;
   let jumps = false;
   if (exists) {

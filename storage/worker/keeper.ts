@@ -25,12 +25,14 @@ export class Keeper {
   readonly #files: StoreFiles;
   readonly #ballast: Ballast;
   readonly #queue: CommitQueue;
-  readonly #lock: Database;
+  #lock: Database | undefined;
   /** The last ledger that was open, also after it failed: what it had promised goes on. */
   #ledger: OpenedLedger;
   #usable = true;
   #full = false;
   #health: StoreHealth = 'ok';
+  /** Told once, and again when it is another one. */
+  #lastFailure = '';
   #watch: Disposable;
 
   /** Throws when the folder is another daemon's, or cannot be used. */
@@ -44,7 +46,7 @@ export class Keeper {
       this.#ballast = new Ballast(this.#files.ballast, options.ballastBytes);
       this.#ledger = this.#open();
     } catch (error) {
-      this.#lock.close();
+      this.#lock?.close();
       throw asWeirError(error, options.folder);
     }
     this.#queue = new CommitQueue(clock, () => this.#commit());
@@ -93,10 +95,10 @@ export class Keeper {
     }
     if (this.#usable) {
       // In this order: a database closed without the note would look as if it had lost its log.
-      this.#withRoom(() => this.#ledger.state.end());
-      this.#ledger.file.close();
+      this.#anyhow(() => this.#withRoom(() => this.#ledger.state.end()));
+      this.#anyhow(() => this.#ledger.file.close());
     }
-    this.#lock.close();
+    this.#anyhow(() => this.#lock?.close());
   }
 
   #commit(): void {
@@ -130,23 +132,26 @@ export class Keeper {
 
   /** A group was undone because of the disk. Returns whether there is room now. */
   #survive(group: readonly PendingWrite[], trouble: Trouble, error: unknown): boolean {
-    for (const write of group) if (!patient.has(write.name)) write.failed(refusal(trouble, error));
     this.#queue.putBack(group.filter((write) => patient.has(write.name)));
-    if (trouble === 'failed') {
+    let goOn = false;
+    if (trouble === 'full') {
+      goOn = this.#ballast.drop();
+      this.#full = true;
+      this.#tellHealth();
+    } else {
       this.#fail(error);
-      return false;
     }
-    const gaveUp = this.#ballast.drop();
-    this.#full = true;
-    this.#tellHealth();
-    return gaveUp;
+    // Last: who hears of it finds the store's health as it is.
+    for (const write of group) if (!patient.has(write.name)) write.failed(refusal(trouble, error));
+    return goOn;
   }
 
   /** An error of the disk is the end of this handle: what it still holds is not to be trusted. */
   #fail(error: unknown): void {
-    this.#tell({ kind: 'log', event: 'storage failed', fields: { error: describeError(error) } });
+    this.#lastFailure = describeError(error);
+    this.#tell({ kind: 'log', event: 'storage failed', fields: { error: this.#lastFailure } });
     this.#usable = false;
-    closeAnyhow(this.#ledger);
+    this.#anyhow(() => this.#ledger.file.close());
     this.#tellHealth();
   }
 
@@ -160,11 +165,19 @@ export class Keeper {
 
   #reopen(): void {
     try {
+      // The lock anew: another disk may be mounted here by now, and this one waits for us to let go.
+      this.#anyhow(() => this.#lock?.close());
+      this.#lock = undefined;
+      this.#lock = lockFolder(this.#files);
       this.#ledger = this.#open(this.#ledger);
       this.#usable = true;
       this.#tell({ kind: 'log', event: 'storage works again', fields: {} });
     } catch (error) {
-      this.#tell({ kind: 'log', event: 'storage still fails', fields: { error: describeError(error) } });
+      const text = describeError(error);
+      if (text !== this.#lastFailure) {
+        this.#tell({ kind: 'log', event: 'storage still fails', fields: { error: text } });
+      }
+      this.#lastFailure = text;
     }
   }
 
@@ -178,6 +191,19 @@ export class Keeper {
       this.#tell({ kind: 'alarm', name: 'storage.damaged', severity: 'major', text });
     }
     return ledger;
+  }
+
+  /** What must be tried, and whose failure hinders nothing that comes after. */
+  #anyhow(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#tell({
+        kind: 'log',
+        event: 'storage could not be closed well',
+        fields: { error: describeError(error) },
+      });
+    }
   }
 
   /** Gives the ballast up when there is no room, and tries once more. */
@@ -259,14 +285,6 @@ function lockFolder(files: StoreFiles): Database {
     fields: { folder: files.folder },
     advice: 'stop the other one first',
   });
-}
-
-function closeAnyhow(ledger: OpenedLedger): void {
-  try {
-    ledger.file.close();
-  } catch {
-    // The handle is gone either way; the error that led here has been told.
-  }
 }
 
 function refusal(trouble: Trouble, cause?: unknown): WeirError {
