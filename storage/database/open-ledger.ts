@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type { LeftOpenSession } from '../face.ts';
 import { type DeviceKey, keyError, loadDeviceKey } from './device-key.ts';
 import type { StoreFiles } from './files.ts';
 import { deviceOf, findDamage, isLogLost } from './inspection.ts';
 import { LedgerFile } from './ledger-file.ts';
 import type { Run } from './run-table.ts';
-import { salvage } from './salvage.ts';
+import { discardUnfinished, salvage } from './salvage.ts';
 import { finishReplacing } from './set-aside.ts';
 import { StateFile } from './state-file.ts';
 
@@ -30,8 +30,11 @@ export function openLedger(
   before?: OpenedLedger,
 ): OpenedLedger {
   finishReplacing(files);
+  discardUnfinished(files);
   const state = new StateFile(files.state);
-  const exists = existsSync(files.database);
+  // Made and not yet written when the power went, at the very first start: as if it were not there.
+  const unborn = state.state === undefined && statSync(files.database, { throwIfNoEntry: false })?.size === 0;
+  const exists = existsSync(files.database) && !unborn;
   const key = loadDeviceKey(files.deviceKey, exists || state.state !== undefined || before !== undefined);
   if (before !== undefined && key.id !== before.key.id) {
     // Another disk is mounted there by now, or the folder under it is seen.

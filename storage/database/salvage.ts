@@ -37,8 +37,8 @@ export function salvage(
   facts: { readonly state: StateFile; readonly bootId: string; readonly nowMs: number },
 ): Salvage {
   const sequenceBelow = facts.state.state?.sequenceBelow;
-  const finished = join(files.folder, 'weir-salvage.tmp');
-  for (const suffix of ['', '-wal', '-shm']) rmSync(finished + suffix, { force: true });
+  discardUnfinished(files);
+  const finished = unfinished(files);
   const target = LedgerFile.open(finished, key, () => {});
   let saved: { entries: number; sessions: number };
   try {
@@ -56,10 +56,20 @@ export function salvage(
       });
       return counts;
     });
-  } finally {
+  } catch (error) {
     target.close();
+    discardUnfinished(files);
+    throw error;
   }
+  target.close();
   return { ...saved, aside: replaceDamaged(files, finished, facts.nowMs) };
+}
+
+const unfinished = (files: StoreFiles): string => join(files.folder, 'weir-salvage.tmp');
+
+/** What a salvage left that was interrupted or found no room. */
+export function discardUnfinished(files: StoreFiles): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(unfinished(files) + suffix, { force: true });
 }
 
 interface Copied {

@@ -45,8 +45,13 @@ export class Ballast {
   drop(): boolean {
     const stood = this.#standing;
     this.#standing = false;
-    rmSync(this.#path, { force: true });
-    return stood;
+    try {
+      rmSync(this.#path, { force: true });
+      return stood;
+    } catch {
+      // A disk that does not even remove a file gives no room.
+      return false;
+    }
   }
 }
 
@@ -55,9 +60,13 @@ function freeBytes(folder: string): number {
   return bavail * bsize;
 }
 
-/** How much of the file system is taken, 0 to 1, of what Weir may take. */
+/** How much of the file system is taken, 0 to 1, of what Weir may take; 0 when it does not answer. */
 export function usedShare(folder: string): number {
-  const { blocks, bfree, bavail } = statfsSync(folder);
-  const used = blocks - bfree;
-  return used + bavail === 0 ? 0 : used / (used + bavail);
+  try {
+    const { blocks, bfree, bavail } = statfsSync(folder);
+    const used = blocks - bfree;
+    return used + bavail === 0 ? 0 : used / (used + bavail);
+  } catch {
+    return 0;
+  }
 }

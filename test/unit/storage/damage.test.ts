@@ -202,6 +202,18 @@ describe('a damaged database is set aside and salvaged', () => {
 });
 
 describe('when more than the database is lost', () => {
+  it('nothing is, when the power went while the very first database was made', async () => {
+    using folder = new Folder();
+    {
+      await using _ = await open(folder.path);
+    }
+    rmSync(folder.file('weir.state'));
+    writeFileSync(folder.file('weir.db'), '');
+    const alarms = newAlarms();
+    await using store = await open(folder.path, { alarms });
+    assert.deepEqual([alarms.standing(), (await bill(store, 1))[0]?.sequence], [[], 1]);
+  });
+
   it('a database that is gone altogether is declared in the new one, with all its sequences', async () => {
     using folder = new Folder();
     await fill(folder);
