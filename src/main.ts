@@ -1,11 +1,18 @@
 #!/usr/bin/env node
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describeError, isWeirError, WeirError, weirVersion } from '#base';
+import { describeError, isWeirError, systemClock, WeirError, weirVersion } from '#base';
+import type { StoreReader } from '#storage';
 
 const usage = `usage:
   weir run --config FILE --data DIR   relay, until it is told to stop
   weir show WHAT --data DIR           what the daemon of that data folder tells: relay, alarms
+  weir records [--since T] [--until T] [--json | --csv] --data DIR
+                                      the sessions that were billed, beside the daemon or without it
+  weir records key --data DIR         the public key of the box, for verify
+  weir records verify FILE [--key FILE] [--json]
+                                      proves what \`weir records --json\` wrote
+  weir outbox [--json] --data DIR     what waits to be delivered, for whom, since when
   weir demo [--seconds N]             the main job on this one machine
   weir version
   weir help`;
@@ -28,6 +35,15 @@ async function main(args: string[]): Promise<void> {
       console.log(JSON.stringify(await askControl(join(data, 'control.sock'), `show ${what}`), undefined, 2));
       return;
     }
+    case 'records':
+      if (rest[0] === 'verify') return verifyRecords(rest.slice(1));
+      return rest[0] === 'key' ? recordsKey(rest.slice(1)) : records(rest);
+    case 'outbox': {
+      const { data, json } = options(rest, { data: { type: 'string' }, json: { type: 'boolean' } });
+      return withRecords('outbox', data, (reader, cli) =>
+        cli.outboxCommand(reader, { json: json === true }, cli.streamOutput(process.stdout)),
+      );
+    }
     case 'demo': {
       const { seconds } = options(rest, { seconds: { type: 'string' } });
       const { demo } = await import('./demo/index.ts');
@@ -44,14 +60,66 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
-function options<T extends Record<string, { type: 'string' }>>(
+async function records(args: string[]): Promise<void> {
+  const { data, since, until, json, csv } = options(args, {
+    data: { type: 'string' },
+    since: { type: 'string' },
+    until: { type: 'string' },
+    json: { type: 'boolean' },
+    csv: { type: 'boolean' },
+  });
+  if (json && csv) throw new WeirError('USAGE', 'records are written as --json or as --csv');
+  await withRecords('records', data, (reader, cli) => {
+    const nowMs = systemClock.nowMs();
+    const moment = (text: string | undefined) =>
+      text === undefined ? undefined : cli.parseMoment(text, nowMs);
+    const damaged = (sequences: readonly number[]) => {
+      console.error(`weir: left out, not as they were written: ${sequences.join(', ')}`);
+      process.exitCode = 1;
+    };
+    const query = { since: moment(since), until: moment(until), damaged };
+    const format = json ? 'json' : csv ? 'csv' : 'text';
+    return cli.recordsCommand(reader, { query, format, nowMs }, cli.streamOutput(process.stdout));
+  });
+}
+
+async function recordsKey(args: string[]): Promise<void> {
+  const { data } = options(args, { data: { type: 'string' } });
+  await withRecords('records key', data, (reader, cli) =>
+    cli.keyCommand(reader, cli.streamOutput(process.stdout)),
+  );
+}
+
+async function verifyRecords(args: string[]): Promise<void> {
+  const [file = '', ...flags] = args;
+  const { key, json } = options(flags, { key: { type: 'string' }, json: { type: 'boolean' } });
+  if (!file || file.startsWith('-')) throw new WeirError('USAGE', 'records verify needs FILE');
+  const { streamOutput, verifyCommand } = await import('./cli/index.ts');
+  const command = { file, keyFile: key, json: json === true };
+  if (!(await verifyCommand(command, streamOutput(process.stdout)))) process.exitCode = 1;
+}
+
+async function withRecords(
+  command: string,
+  data: string | undefined,
+  run: (reader: StoreReader, cli: typeof import('./cli/index.ts')) => Promise<void>,
+): Promise<void> {
+  if (!data) throw new WeirError('USAGE', `${command} needs --data DIR`);
+  const { openReader } = await import('#storage');
+  await using reader = await openReader(data);
+  await run(reader, await import('./cli/index.ts'));
+}
+
+type Values<T> = {
+  [K in keyof T]: (T[K] extends { type: 'boolean' } ? boolean : string) | undefined;
+};
+
+function options<T extends Record<string, { type: 'string' | 'boolean' }>>(
   args: string[],
   known: T,
-): { [K in keyof T]: string | undefined } {
+): Values<T> {
   try {
-    return parseArgs({ args, options: known, strict: true }).values as unknown as {
-      [K in keyof T]: string | undefined;
-    };
+    return parseArgs({ args, options: known, strict: true }).values as unknown as Values<T>;
   } catch (error) {
     throw new WeirError('USAGE', (error as Error).message);
   }

@@ -375,6 +375,7 @@ export class Relay implements Closeable {
       feeds: this.monitor.feeds().flatMap((entry) => feedStatus(entry) ?? []),
       viewers: this.monitor.viewers().map((viewer) => viewerStatus(viewer, mac(viewer.facts.viewer.address))),
       ended: this.monitor.endedViewers().map((viewer) => viewerStatus(viewer, undefined)),
+      unbilledSessions: this.billing?.unbilledSessions ?? 0,
       alarms: this.alarms.standing(),
     };
   }

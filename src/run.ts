@@ -2,8 +2,18 @@ import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { CloseStack, createLog, describeError, type Log, systemClock, WeirError, weirVersion } from '#base';
+import {
+  Alarms,
+  CloseStack,
+  createLog,
+  describeError,
+  type Log,
+  systemClock,
+  WeirError,
+  weirVersion,
+} from '#base';
 import { openLinuxHal } from '#hal';
+import { openStore } from '#storage';
 import { loadConfig } from './config/index.ts';
 import { engineThreadCount } from './engine-thread-count.ts';
 import { Relay } from './relay.ts';
@@ -48,7 +58,15 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
   );
   const engineThreads = engineThreadCount(config.relay.engineThreads, availableParallelism());
   const hal = box.use(await openLinuxHal({ log, realtime: config.system.realtime, engineThreads }));
-  relay = box.use(await Relay.start({ config, hal, log, clock }));
+  const alarms = new Alarms({ clock, log });
+  const bootId = await hal.board.bootId();
+  const store = box.use(await openStore({ folder: dataDir, bootId, clock, log, alarms }));
+  log.info('records', {
+    deviceId: store.device.id,
+    bootEpoch: store.bootEpoch,
+    leftOpen: store.leftOpen.length,
+  });
+  relay = box.use(await Relay.start({ config, hal, log, clock, alarms, store }));
   log.info('ready', { version: weirVersion, name: config.system.name, pid: process.pid });
   await stop;
   await box.close();

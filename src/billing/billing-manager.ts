@@ -18,7 +18,7 @@ import {
 /** A start that is not durable after so long is given up: the viewer waits for its media meanwhile. */
 const startMs = 5000;
 /** How long the end of the box waits for records; what is not stored then is closed at the next start. */
-const closeMs = 5000;
+const closeMs = 4000;
 const clockWatchMs = 5000;
 const retentionMs = 3_600_000;
 const dayMs = 86_400_000;

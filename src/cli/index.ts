@@ -1,3 +1,4 @@
+export { parseMoment } from './moment.ts';
 export { outboxCommand } from './outbox-command.ts';
-export type { Output } from './output.ts';
-export { recordsCommand, verifyCommand } from './records-command.ts';
+export { type Output, streamOutput } from './output.ts';
+export { keyCommand, recordsCommand, verifyCommand } from './records-command.ts';

@@ -36,6 +36,10 @@ export async function recordsCommand(
   }
 }
 
+/** `weir records key`: the public key of the box, to keep somewhere else. */
+export const keyCommand = ({ device }: StoreReader, output: Output): Promise<void> =>
+  output.line(device.publicKey.trimEnd());
+
 /** `weir records verify`: says what is wrong, entry by entry. False: the file is not proven. */
 export async function verifyCommand(
   options: { readonly file: string; readonly keyFile: string | undefined; readonly json: boolean },

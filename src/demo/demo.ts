@@ -6,6 +6,7 @@ import { CloseStack, systemClock, WeirError } from '#base';
 import type { RelayStatus } from '../operations/index.ts';
 import { askControl } from '../status/index.ts';
 import { crowdAt } from './audience/crowd.ts';
+import { demoBilling, renderBill } from './bill.ts';
 import { type Look, renderLine, renderTable } from './table.ts';
 import { createWorld, enterSandbox, type HostProcess } from './world/index.ts';
 
@@ -47,6 +48,7 @@ export async function demo(options: { seconds: number | undefined }): Promise<vo
     JSON.stringify({
       interfaces: { wan: { device: world.wan.device }, access: { device: world.access.device } },
       relay: { rtsp: { ports: [rtspPort, 8554] } },
+      billing: demoBilling,
     }),
   );
   const env = { UV_THREADPOOL_SIZE: '8' };
@@ -68,6 +70,9 @@ export async function demo(options: { seconds: number | undefined }): Promise<vo
     ]),
   );
   await play({ socket: join(folder, 'control.sock'), audience, seconds, signal: stop.signal });
+  await audience.close();
+  await weir.close();
+  console.log(await renderBill(folder));
 }
 
 /** Waits for the line that says it is ready, and passes on why it is not. */

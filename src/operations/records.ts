@@ -20,10 +20,12 @@ export interface CorrectedTimes {
   readonly endedAt: string;
 }
 
-/** Wall clock, milliseconds since 1970; corrected where a correction is known. */
 export interface RecordsQuery {
+  /** Wall clock, milliseconds since 1970; corrected where a correction is known. */
   readonly since?: number | undefined;
   readonly until?: number | undefined;
+  /** Told of entries that are left out because what is stored is not what was written. */
+  readonly damaged: (sequences: readonly number[]) => void;
 }
 
 export const exportHeader = ({ device }: StoreReader, nowMs: number): ExportHeader => ({
@@ -61,10 +63,14 @@ export async function* recordRows(reader: StoreReader, query: RecordsQuery): Asy
   }
 }
 
-async function* pages({ ledger }: StoreReader, query: RecordsQuery): AsyncGenerator<StoredEntry> {
+async function* pages(
+  { ledger }: StoreReader,
+  { since, until, damaged }: RecordsQuery,
+): AsyncGenerator<StoredEntry> {
   let after: number | undefined = 0;
   while (after !== undefined) {
-    const page = await ledger.entries({ ...query, after });
+    const page = await ledger.entries({ since, until, after });
+    if (page.damaged.length > 0) damaged(page.damaged);
     yield* page.entries;
     after = page.next;
   }

@@ -60,6 +60,8 @@ export interface RelayStatus {
   readonly viewers: readonly ViewerStatus[];
   /** The last sessions that ended, oldest first. */
   readonly ended: readonly ViewerStatus[];
+  /** Sessions relayed without a record since the box runs (`billing.whenFull`). */
+  readonly unbilledSessions: number;
   readonly alarms: readonly Alarm[];
 }
 

@@ -53,6 +53,9 @@ export interface AddedConfig {
   readonly wan?: Readonly<Record<string, unknown>>;
   readonly relay?: Readonly<Record<string, unknown>>;
   readonly rtsp?: Readonly<Record<string, unknown>>;
+  readonly billing?: Readonly<Record<string, unknown>>;
+  /** A data folder that outlives this Weir; without it it has one of its own. */
+  readonly dataDir?: string;
 }
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -63,11 +66,13 @@ export const interceptedPorts = [554, 8554] as const;
 /** The appliance's daemon on the box of a world. */
 export class Weir implements AsyncDisposable {
   readonly program: Program;
+  readonly dataDir: string;
   readonly #folder: string;
 
-  private constructor(program: Program, folder: string) {
+  private constructor(program: Program, folder: string, dataDir: string) {
     this.program = program;
     this.#folder = folder;
+    this.dataDir = dataDir;
   }
 
   /** Starts it with the smallest configuration and what is added to it; waits until it relays. */
@@ -79,23 +84,25 @@ export class Weir implements AsyncDisposable {
         access: { device: world.access.device },
       },
       relay: { ...added.relay, rtsp: { ports: interceptedPorts, ...added.rtsp } },
+      billing: { ...added.billing },
     };
+    const dataDir = added.dataDir ?? folder;
     const file = join(folder, 'config.json');
     await writeFile(file, JSON.stringify(config));
     let ready = false;
     const onLine = (line: string) => {
       ready ||= /"event":"ready"/.test(line);
     };
-    const argv = [process.execPath, main, 'run', '--config', file, '--data', folder] as const;
+    const argv = [process.execPath, main, 'run', '--config', file, '--data', dataDir] as const;
     const program = await Program.start(world.box, [...argv], { onLine });
     await program.until(() => ready, 15_000, 'ready');
-    return new Weir(program, folder);
+    return new Weir(program, folder, dataDir);
   }
 
   /** Asks over its control socket. */
   show(): Promise<ShownRelay> {
     return new Promise((resolve, reject) => {
-      const socket = connect(join(this.#folder, 'control.sock'));
+      const socket = connect(join(this.dataDir, 'control.sock'));
       socket.setTimeout(5_000, () => socket.destroy(new Error('no answer on the control socket')));
       socket.on('error', reject);
       createInterface({ input: socket }).once('line', (line) => {

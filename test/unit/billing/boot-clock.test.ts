@@ -1,23 +1,16 @@
 import assert from 'node:assert/strict';
-import type { Clock } from '#base';
 import { BootClock } from '../../../src/billing/boot-clock.ts';
 import { HandClock } from '../session/scripted.ts';
 
 const second = 1_000_000_000n;
 
-/** A machine whose wall clock can be set. */
-class SettableClock extends HandClock implements Clock {
-  setMs = 0;
-  override nowMs = (): number => this.setMs + Number(this.monoNs() / 1_000_000n);
-}
-
 describe("the wall clock of a box's boot", () => {
-  let clock: SettableClock;
+  let clock: HandClock;
   let synchronised: boolean;
   let boot: BootClock;
   beforeEach(() => {
-    clock = new SettableClock();
-    clock.setMs = 5_000_000;
+    clock = new HandClock();
+    clock.setAheadMs = 5_000_000;
     synchronised = false;
     boot = new BootClock(clock, () => synchronised);
   });
@@ -25,7 +18,7 @@ describe("the wall clock of a box's boot", () => {
   it('goes on from what it showed at first while it is not synchronised, whatever it is set to', async () => {
     const moment = clock.monoNs() + 7n * second;
     const before = boot.wallTimeOf(moment);
-    clock.setMs += 86_400_000;
+    clock.setAheadMs += 86_400_000;
     assert.deepEqual(boot.wallTimeOf(moment), before);
     assert.deepEqual(before, { at: 5_008_000, trusted: false });
   });
@@ -35,7 +28,7 @@ describe("the wall clock of a box's boot", () => {
     const moment = clock.monoNs();
     const told = boot.wallTimeOf(moment).at;
     await clock.pass(30_000);
-    clock.setMs += 1_000_000_000;
+    clock.setAheadMs += 1_000_000_000;
     synchronised = true;
     assert.equal(boot.trusted, true);
     assert.equal(boot.offsetMs(), 1_000_000_000);

@@ -247,6 +247,7 @@ describe('Relay', () => {
       'engineThreads',
       'feeds',
       'nics',
+      'unbilledSessions',
       'version',
       'viewers',
     ]);

@@ -23,7 +23,10 @@ export class HandClock implements Clock {
   #nowNs = 1_000_000_000n;
   readonly #due = new Set<{ atNs: bigint; periodNs: bigint | undefined; run: () => void }>();
 
-  nowMs = (): number => Number(this.#nowNs / 1_000_000n);
+  /** By how much the wall clock was set ahead. */
+  setAheadMs = 0;
+
+  nowMs = (): number => Number(this.#nowNs / 1_000_000n) + this.setAheadMs;
   monoNs = (): bigint => this.#nowNs;
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {

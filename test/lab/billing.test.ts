@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { openReader } from '#storage';
+import type { UsageRecord } from '../../src/billing/index.ts';
+import type { World } from '../../src/demo/world/index.ts';
+import { Capture } from './capture.ts';
+import { createLabWorld } from './lab-world.ts';
+import { mediaFlows } from './media-flows.ts';
+import { ScriptedOrigin } from './origin-scripted.ts';
+import { ScriptedViewers } from './viewers-scripted.ts';
+import { Weir } from './weir.ts';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+const billing = {
+  currency: 'EUR',
+  checkpointSeconds: 1,
+  tariffs: [
+    { name: 'first-ten', version: '2', subscribers: ['first-ten'], pricePerMegabyte: '0.20', decimals: 6 },
+    { name: 'others', version: '5', unit: 'packets', pricePerPacket: '0.001', decimals: 3 },
+  ],
+  subscribers: [
+    { id: 'first-ten', prefix: '198.19.0.0/29' },
+    { id: 'six', prefix: '2001:db8:199::/64' },
+  ],
+};
+
+const sources = (count: number, from = 1): string[] =>
+  Array.from({ length: count }, (_, index) => `198.19.0.${from + index}`);
+
+describe('lab: what is billed', function () {
+  this.timeout(60_000);
+  let world: World;
+  let origin: ScriptedOrigin;
+  let dataDir: string;
+  let url: string;
+
+  before(async () => {
+    world = await createLabWorld();
+    origin = await ScriptedOrigin.start(world.origin.host, { port: 554 });
+    url = `rtsp://${world.origin.address4}/live`;
+  });
+  after(async () => {
+    await origin?.close();
+    await world?.close();
+  });
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'weir-lab-data-'));
+  });
+  afterEach(() => rm(dataDir, { recursive: true }));
+
+  const records = async (): Promise<readonly UsageRecord[]> => {
+    await using reader = await openReader(dataDir);
+    const { entries } = await reader.ledger.entries({ limit: 1000 });
+    return entries.filter(({ kind }) => kind === 'usage').map(({ body }) => JSON.parse(body));
+  };
+  const recorded = async (count: number): Promise<readonly UsageRecord[]> => {
+    for (const until = Date.now() + 10_000; ; ) {
+      const all = await records();
+      if (all.length >= count) return all;
+      if (Date.now() > until) throw new Error(`${all.length} records of ${count}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  const flow = ({ viewer, viewerTxPackets, viewerTxBytes }: UsageRecord) =>
+    `${viewer.address} ${viewerTxPackets} ${viewerTxBytes}`;
+
+  it('is what the wire carried to each viewer, to the byte, by UDP and by TCP, IPv4 and IPv6', async () => {
+    const { host } = world.viewer;
+    await using _weir = await Weir.start(world, { billing, dataDir });
+    await using capture = await Capture.start(host, 'eth0');
+    const url6 = `rtsp://[${world.origin.address6}]/live`;
+    await using udp = await ScriptedViewers.start(host, { url, sources: sources(5) });
+    await using tcp = await ScriptedViewers.start(host, { url, transport: 'tcp', sources: sources(5, 6) });
+    await using udp6 = await ScriptedViewers.start(host, { url: url6, sources: ['2001:db8:199::1'] });
+    const groups = [udp, tcp, udp6];
+    for (const group of groups) await group.settled(10_000);
+    for (const group of groups) await group.watching(5_000);
+    // One after the other, so that no two counts need be equal.
+    for (const viewer of [0, 1, 2, 3, 4]) for (const group of [udp, tcp]) await group.teardown([viewer]);
+    await udp6.teardown();
+    const all = await recorded(11);
+    const carried = mediaFlows(await capture.stop())
+      .filter(({ rtpPackets }) => rtpPackets > 0)
+      .map(({ destination, rtpPackets, rtpBytes }) => `${destination.address} ${rtpPackets} ${rtpBytes}`);
+    assert.equal(all.length, 11);
+    assert.deepEqual(all.map(flow).sort(), carried.sort());
+    for (const { viewer, subscriber, charge, viewerTxBytes, viewerTxPackets } of all) {
+      const first = /^198\.19\.0\.[1-7]$/.test(viewer.address);
+      assert.equal(subscriber, first ? 'first-ten' : viewer.address.includes(':') ? 'six' : null);
+      const amount = first ? (Number(viewerTxBytes) * 0.2) / 1e6 : Number(viewerTxPackets) / 1000;
+      assert.equal(charge.amount, amount.toFixed(first ? 6 : 3));
+    }
+  });
+
+  it('is billed to the subscriber with that MAC address, where the viewer is directly attached', async () => {
+    const { host, address4 } = world.viewer;
+    const mac = (await host.run('cat', ['/sys/class/net/eth0/address'])).trim();
+    const byMac = { ...billing, subscribers: [{ id: 'house-7', mac: mac.toUpperCase() }] };
+    await using _weir = await Weir.start(world, { billing: byMac, dataDir });
+    await using viewers = await ScriptedViewers.start(host, { url, sources: [address4, ...sources(1)] });
+    await viewers.settled(10_000);
+    await viewers.watching(5_000);
+    await viewers.teardown();
+    const all = await recorded(2);
+    assert.deepEqual(
+      all.map((record) => `${record.viewer.address} ${record.mac} ${record.subscriber}`).sort(),
+      [`${address4} ${mac} house-7`, '198.19.0.1 null null'].sort(),
+    );
+  });
+
+  it('is recorded before the box has ended, and the export proves itself', async () => {
+    const weir = await Weir.start(world, { billing, dataDir });
+    await using viewers = await ScriptedViewers.start(world.viewer.host, { url, sources: sources(8) });
+    await viewers.settled(10_000);
+    await viewers.watching(5_000);
+    await weir.terminate();
+    await weir.close();
+    assert.deepEqual(
+      (await records()).map(({ terminateCause, recovered }) => `${terminateCause} ${recovered}`),
+      new Array(8).fill('admin-reboot false'),
+    );
+    const run = (...args: string[]) => promisify(execFile)(process.execPath, [main, ...args]);
+    const file = join(dataDir, 'export.jsonl');
+    await writeFile(file, (await run('records', '--json', '--data', dataDir)).stdout);
+    assert.match((await run('records', 'verify', file)).stdout, /^proven: 8 entries, 1 to 8 /);
+  });
+
+  it('is not lost when Weir is killed: each session has one record, at most a checkpoint short', async () => {
+    const killed = await Weir.start(world, { billing, dataDir });
+    await using viewers = await ScriptedViewers.start(world.viewer.host, { url, sources: sources(6) });
+    await viewers.settled(10_000);
+    await viewers.watching(5_000);
+    await viewers.teardown([0]);
+    const before = await viewers.counts();
+    // Two checkpoints later the counters of this moment are stored.
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    killed.program.signal('SIGKILL');
+    await killed.program.ended(5_000);
+    await killed.close();
+    const atMost = await viewers.counts();
+    assert.equal((await records()).length, 1, 'the one that had ended before');
+    await using _again = await Weir.start(world, { billing, dataDir });
+    const all = await recorded(6);
+    assert.equal(new Set(all.map(({ sessionId }) => sessionId)).size, 6);
+    const recovered = all.filter((record) => record.recovered);
+    assert.deepEqual(
+      recovered.map(({ terminateCause }) => terminateCause),
+      new Array(5).fill('nas-error'),
+    );
+    for (const { viewer, viewerTxPackets } of recovered) {
+      const index = Number(viewer.address.split('.').at(-1)) - 1;
+      const [least, most] = [before[index]?.rtpPackets ?? 0, atMost[index]?.rtpPackets ?? 0];
+      const packets = Number(viewerTxPackets);
+      assert.ok(packets >= least && packets <= most, `${viewer.address}: ${least} ≤ ${packets} ≤ ${most}`);
+    }
+  });
+});

@@ -1,0 +1,444 @@
+import assert from 'node:assert/strict';
+import { Alarms, isWeirError, Signal, silentLog, WeirError } from '#base';
+import type { Store, StoreHealth } from '#storage';
+import { BillingManager } from '../../../src/billing/index.ts';
+import { parseConfig } from '../../../src/config/index.ts';
+import { TerminateCause } from '../../../src/protocol/index.ts';
+import { HandClock, settled } from '../session/scripted.ts';
+import { BilledViewer, entriesOf, RecordsFolder, recordsOf } from './billed-viewer.ts';
+
+const configOf = (billing: object) =>
+  parseConfig({ interfaces: { wan: { device: 'wan0' }, access: { device: 'lan0' } }, billing }).billing;
+
+const priced = configOf({
+  currency: 'EUR',
+  tariffs: [{ name: 'basic', version: '4', pricePerMegabyte: '0.10', pricePerMinute: '0.01', decimals: 4 }],
+  subscribers: [{ id: 'flat-7', mac: '02:00:00:00:00:05' }],
+});
+
+describe('BillingManager', () => {
+  let folder: RecordsFolder;
+  let clock: HandClock;
+  let alarms: Alarms;
+  let config: ReturnType<typeof configOf>;
+  let synchronised: boolean;
+  let opened: BillingManager[];
+
+  beforeEach(async () => {
+    folder = await RecordsFolder.make();
+    clock = new HandClock();
+    alarms = new Alarms({ clock, log: silentLog });
+    config = priced;
+    synchronised = true;
+    opened = [];
+  });
+  afterEach(async () => {
+    for (const billing of opened) await billing.close();
+    await folder[Symbol.asyncDispose]();
+  });
+
+  const billingOn = (store: Store = folder.store) => {
+    const billing = new BillingManager({
+      store,
+      config: () => config,
+      synchronised: () => synchronised,
+      macOf: (address) => (address === '198.51.100.5' ? '02:00:00:00:00:05' : undefined),
+      deliveries: () => ['collector'],
+      alarms,
+      clock,
+      log: silentLog,
+    });
+    billing.open();
+    opened.push(billing);
+    return billing;
+  };
+  const alarmNames = () => alarms.standing().map(({ name }) => name);
+
+  it('records a session that has ended, with all that its bill rests on', async () => {
+    const billing = billingOn();
+    await clock.pass(1000);
+    const viewer = new BilledViewer('session-1');
+    await billing.started(viewer);
+    viewer.gets(2_500_000n, 2000n);
+    viewer.count = { ...viewer.count, droppedPackets: 3n, reportedLostPackets: 4n };
+    await clock.pass(30_000);
+    billing.ended(viewer.end(clock.monoNs(), TerminateCause.idleTimeout));
+    await billing.settled();
+    const [record, ...others] = await recordsOf(folder.store);
+    assert.deepEqual(others, []);
+    assert.match(record?.recordId ?? '', /^[0-9a-f-]{36}$/);
+    assert.deepEqual(record, {
+      recordId: record?.recordId,
+      deviceId: folder.store.device.id,
+      bootEpoch: folder.store.bootEpoch,
+      sessionId: 'session-1',
+      url: 'rtsp://203.0.113.10/live',
+      origin: { address: '203.0.113.10', port: 554 },
+      viewer: { address: '198.51.100.5', port: 40_000 },
+      mac: '02:00:00:00:00:05',
+      subscriber: 'flat-7',
+      protocol: 'rtsp',
+      transport: 'udp',
+      startedAt: '1970-01-01T00:00:02.000Z',
+      endedAt: '1970-01-01T00:00:32.000Z',
+      clockTrusted: true,
+      startedMonoNs: '2000000000',
+      endedMonoNs: '32000000000',
+      durationMs: 30_000,
+      viewerTxBytes: '2500000',
+      viewerTxPackets: '2000',
+      droppedPackets: '3',
+      reportedLostPackets: '4',
+      charge: {
+        amount: '0.2550',
+        currency: 'EUR',
+        tariff: 'basic',
+        version: '4',
+        unit: 'bytes',
+        units: '2500000',
+      },
+      terminateCause: 'idle-timeout',
+      recovered: false,
+    });
+  });
+
+  it('tells of the durable start, then of the durable record, which waits for its deliveries', async () => {
+    const billing = billingOn();
+    const told: string[] = [];
+    billing.sessionStarted.on(({ sessionId, facts }) => told.push(`${sessionId} ${facts.subscriber}`));
+    billing.recorded.on(({ entry, record }) => told.push(`${record.sessionId} ${entry.sequence}`));
+    const viewer = new BilledViewer('session-1');
+    await billing.started(viewer);
+    assert.deepEqual(told, ['session-1 flat-7']);
+    billing.ended(viewer.end(clock.monoNs()));
+    await billing.settled();
+    assert.deepEqual(told, ['session-1 flat-7', 'session-1 1']);
+    const { entries } = await folder.store.outbox.waiting('collector');
+    assert.deepEqual(
+      entries.map(({ sequence }) => sequence),
+      [1],
+    );
+  });
+
+  it('records nothing of a session that never played', async () => {
+    const billing = billingOn();
+    billing.ended(new BilledViewer('session-1').end(clock.monoNs()));
+    await billing.settled();
+    assert.deepEqual(await recordsOf(folder.store), []);
+  });
+
+  it('charges by the terms of the start, whatever the configuration says at the end', async () => {
+    const billing = billingOn();
+    const viewer = new BilledViewer('session-1');
+    await billing.started(viewer);
+    viewer.gets(1_000_000n, 10n);
+    config = configOf({ currency: 'USD', tariffs: [{ name: 'dear', pricePerSession: '99' }] });
+    billing.ended(viewer.end(clock.monoNs()));
+    await billing.settled();
+    const [record] = await recordsOf(folder.store);
+    assert.deepEqual([record?.charge.amount, record?.charge.currency], ['0.1000', 'EUR']);
+  });
+
+  it('shows live counters of sessions, and none of one that has ended', async () => {
+    const billing = billingOn();
+    const viewer = new BilledViewer('session-1');
+    await billing.started(viewer);
+    viewer.gets(5n, 1n);
+    assert.deepEqual(
+      billing.samples().map(({ sessionId, txBytes }) => [sessionId, txBytes]),
+      [['session-1', 5n]],
+    );
+    billing.ended(viewer.end(clock.monoNs()));
+    assert.deepEqual(billing.samples(), []);
+  });
+
+  describe('after an end without order', () => {
+    const leaveOpen = async () => {
+      const billing = billingOn();
+      const viewer = new BilledViewer('session-1');
+      await billing.started(viewer);
+      viewer.gets(1_000_000n, 700n);
+      const before = clock.monoNs();
+      await clock.pass(5000);
+      // Reads go through the same worker, after what was asked before.
+      await folder.store.ledger.head();
+      viewer.gets(9_000_000n, 9000n);
+      return before;
+    };
+
+    const cases: readonly [name: string, bootId: string, cause: string][] = [
+      ['a crash', 'boot-1', 'nas-error'],
+      ['a power cut', 'boot-2', 'nas-reboot'],
+    ];
+    for (const [name, bootId, cause] of cases) {
+      it(`closes what was open with the counters of the last checkpoint: ${name}`, async () => {
+        const startedMonoNs = await leaveOpen();
+        const bootEpoch = folder.store.bootEpoch;
+        await folder.reopen(bootId);
+        const billing = billingOn();
+        await billing.settled();
+        const [record, ...others] = await recordsOf(folder.store);
+        assert.deepEqual(others, []);
+        assert.deepEqual(
+          [record?.sessionId, record?.terminateCause, record?.recovered, record?.bootEpoch],
+          ['session-1', cause, true, bootEpoch],
+        );
+        assert.deepEqual([record?.viewerTxBytes, record?.viewerTxPackets], ['1000000', '700']);
+        assert.deepEqual([record?.startedMonoNs, record?.durationMs], [String(startedMonoNs), 5000]);
+        assert.equal(record?.charge.amount, '0.1008');
+        assert.equal(record?.charge.version, '4');
+      });
+    }
+
+    it('closes each but once, however often it is started', async () => {
+      await leaveOpen();
+      for (let start = 0; start < 3; start++) {
+        await folder.reopen();
+        await billingOn().settled();
+      }
+      assert.equal((await recordsOf(folder.store)).length, 1);
+    });
+  });
+
+  it('waits for the records of all sessions when it is closed', async () => {
+    const billing = billingOn();
+    const viewers = Array.from({ length: 50 }, (_, index) => new BilledViewer(`session-${index}`));
+    await Promise.all(viewers.map((viewer) => billing.started(viewer)));
+    for (const viewer of viewers) billing.ended(viewer.end(clock.monoNs(), TerminateCause.adminReboot));
+    await billing.close();
+    assert.equal((await recordsOf(folder.store)).length, 50);
+  });
+
+  it('gives every session another record id, in the order they ended', async () => {
+    const billing = billingOn();
+    for (let index = 0; index < 20; index++) {
+      const viewer = new BilledViewer(`session-${index}`);
+      await billing.started(viewer);
+      billing.ended(viewer.end(clock.monoNs()));
+    }
+    await billing.settled();
+    const ids = (await recordsOf(folder.store)).map(({ recordId }) => recordId);
+    assert.deepEqual(ids, [...new Set(ids)].toSorted());
+  });
+
+  describe('on a clock that is not synchronised', () => {
+    it('says so in the record, and signs by how much it was wrong once that is known', async () => {
+      synchronised = false;
+      const billing = billingOn();
+      const viewer = new BilledViewer('session-1');
+      await billing.started(viewer);
+      await clock.pass(2000);
+      billing.ended(viewer.end(clock.monoNs()));
+      await billing.settled();
+      clock.setAheadMs = 1_700_000_000_000;
+      synchronised = true;
+      await clock.pass(6000);
+      await billing.settled();
+      const [record] = await recordsOf(folder.store);
+      assert.equal(record?.clockTrusted, false);
+      assert.equal(record?.startedAt, '1970-01-01T00:00:01.000Z');
+      const entries = await entriesOf(folder.store);
+      assert.deepEqual(
+        entries.map(({ kind }) => kind),
+        ['usage', 'clock'],
+      );
+      assert.deepEqual(await folder.store.ledger.corrections(), [
+        { bootEpoch: folder.store.bootEpoch, offsetMs: 1_700_000_000_000 },
+      ]);
+      await clock.pass(60_000);
+      await billing.settled();
+      assert.equal((await entriesOf(folder.store)).length, 2, 'once a boot');
+    });
+
+    it('tells a session that ended after it was known by the right times, its start as well', async () => {
+      synchronised = false;
+      const billing = billingOn();
+      const viewer = new BilledViewer('session-1');
+      await billing.started(viewer);
+      await clock.pass(3000);
+      clock.setAheadMs = 1_700_000_000_000;
+      synchronised = true;
+      await clock.pass(4000);
+      billing.ended(viewer.end(clock.monoNs()));
+      await billing.settled();
+      const [record] = await recordsOf(folder.store);
+      assert.deepEqual(
+        [record?.clockTrusted, record?.startedAt, record?.endedAt, record?.durationMs],
+        [true, '2023-11-14T22:13:21.000Z', '2023-11-14T22:13:28.000Z', 7000],
+      );
+    });
+  });
+
+  describe('when records cannot be stored', () => {
+    /** The real store behind a disk whose faults a test decides. */
+    class FaultyDisk {
+      health: StoreHealth = 'ok';
+      readonly healthChanged = new Signal<StoreHealth>((error) => {
+        throw error;
+      });
+      /** What a start waits for before it reaches the store. */
+      starting: Promise<void> = Promise.resolve();
+      readonly store: Store;
+
+      constructor(real: Store) {
+        const disk = this;
+        const start: Store['ledger']['start'] = async (row) => {
+          await this.starting;
+          return real.ledger.start(row);
+        };
+        this.store = {
+          device: real.device,
+          bootEpoch: real.bootEpoch,
+          leftOpen: real.leftOpen,
+          outbox: real.outbox,
+          ledger: { ...real.ledger, start },
+          get health() {
+            return disk.health;
+          },
+          healthChanged: this.healthChanged,
+          close: () => real.close(),
+          [Symbol.asyncDispose]: () => real.close(),
+        };
+      }
+
+      become(health: StoreHealth): void {
+        this.health = health;
+        this.healthChanged.emit(health);
+      }
+    }
+    const full = () => Promise.reject(new WeirError('STORAGE_FULL', 'scripted'));
+    let disk: FaultyDisk;
+    beforeEach(() => {
+      disk = new FaultyDisk(folder.store);
+    });
+
+    for (const health of ['full', 'failed'] as const) {
+      it(`refuses new viewers with an alarm while the disk is ${health}, and admits them again after`, async () => {
+        const billing = billingOn(disk.store);
+        disk.become('nearly-full');
+        assert.deepEqual(await billing.admit(), { admitted: true });
+        disk.become(health);
+        const refused = await billing.admit();
+        assert.equal(!refused.admitted && refused.why, 'not-admitted');
+        assert.deepEqual(alarmNames(), ['billing.refusing']);
+        disk.become('ok');
+        assert.deepEqual(await billing.admit(), { admitted: true });
+        assert.deepEqual(alarmNames(), []);
+      });
+    }
+
+    it('rejects a start that is not stored, and records nothing of that session', async () => {
+      const billing = billingOn(disk.store);
+      disk.starting = full();
+      disk.starting.catch(() => {});
+      const viewer = new BilledViewer('session-1');
+      await assert.rejects(billing.started(viewer), (error) => isWeirError(error, 'STORAGE_FULL'));
+      billing.ended(viewer.end(clock.monoNs(), TerminateCause.nasError));
+      await billing.settled();
+      assert.deepEqual(await recordsOf(folder.store), []);
+    });
+
+    it('relays without a record where it is told to, counts that, and raises an alarm', async () => {
+      config = configOf({ whenFull: 'relay-unbilled' });
+      const billing = billingOn(disk.store);
+      disk.become('full');
+      assert.deepEqual(await billing.admit(), { admitted: true });
+      disk.starting = full();
+      disk.starting.catch(() => {});
+      const viewer = new BilledViewer('session-1');
+      await billing.started(viewer);
+      assert.deepEqual(alarmNames(), ['billing.unbilled']);
+      assert.equal(billing.unbilledSessions, 1);
+      assert.deepEqual(billing.samples(), []);
+      billing.ended(viewer.end(clock.monoNs()));
+      await billing.settled();
+      assert.deepEqual(await recordsOf(folder.store), []);
+      disk.become('ok');
+      assert.deepEqual(alarmNames(), []);
+    });
+
+    it('gives a start up after 5 s, and refuses new viewers for now until that disk has answered', async () => {
+      const billing = billingOn(disk.store);
+      const stalled = Promise.withResolvers<void>();
+      disk.starting = stalled.promise;
+      const viewer = new BilledViewer('session-1');
+      const starting = assert.rejects(billing.started(viewer), (error) => isWeirError(error, 'TIMED_OUT'));
+      await clock.pass(4750);
+      assert.deepEqual(await billing.admit(), { admitted: true });
+      await clock.pass(500);
+      await starting;
+      const refused = await billing.admit();
+      assert.equal(!refused.admitted && refused.why, 'not-now');
+      assert.deepEqual(alarmNames(), ['billing.startStalled']);
+      billing.ended(viewer.end(clock.monoNs(), TerminateCause.nasError));
+      stalled.resolve();
+      await billing.settled();
+      await settled();
+      assert.deepEqual(await billing.admit(), { admitted: true });
+      assert.deepEqual(alarmNames(), []);
+      const [record] = await recordsOf(folder.store);
+      assert.deepEqual(
+        [record?.terminateCause, record?.viewerTxBytes, record?.charge.amount],
+        ['nas-error', '0', '0.0000'],
+        'a start that became durable after all gets its record',
+      );
+    });
+
+    it('bills a session from its beginning when its start became durable late', async () => {
+      config = configOf({ whenFull: 'relay-unbilled' });
+      const billing = billingOn(disk.store);
+      const stalled = Promise.withResolvers<void>();
+      disk.starting = stalled.promise;
+      const viewer = new BilledViewer('session-1');
+      const starting = billing.started(viewer);
+      await clock.pass(5250);
+      await starting;
+      viewer.gets(77n, 1n);
+      stalled.resolve();
+      await new Promise<void>((resolve) => {
+        billing.sessionStarted.on(() => resolve());
+      });
+      billing.ended(viewer.end(clock.monoNs()));
+      await billing.settled();
+      const [record] = await recordsOf(folder.store);
+      assert.equal(record?.viewerTxBytes, '77');
+    });
+
+    it('records a session that ended before its start was durable', async () => {
+      const billing = billingOn(disk.store);
+      const slow = Promise.withResolvers<void>();
+      disk.starting = slow.promise;
+      const viewer = new BilledViewer('session-1');
+      const starting = billing.started(viewer);
+      billing.ended(viewer.end(clock.monoNs(), TerminateCause.lostCarrier));
+      slow.resolve();
+      await starting;
+      await billing.settled();
+      const [record] = await recordsOf(folder.store);
+      assert.equal(record?.terminateCause, 'lost-carrier');
+    });
+  });
+
+  it('removes records that are older than they have to be kept, and that nobody waits for', async () => {
+    config = configOf({ retentionDays: 1 });
+    const billing = billingOn();
+    for (const sessionId of ['session-1', 'session-2']) {
+      const viewer = new BilledViewer(sessionId);
+      await billing.started(viewer);
+      billing.ended(viewer.end(clock.monoNs()));
+      await billing.settled();
+    }
+    await clock.pass(90_000_000, 900_000);
+    assert.equal((await recordsOf(folder.store)).length, 2, 'the collector still waits for them');
+    await folder.store.outbox.settle('collector', [{ sequence: 1, outcome: 'acknowledged' }]);
+    await clock.pass(3_600_000, 900_000);
+    while ((await recordsOf(folder.store)).length > 1) await settled();
+    assert.deepEqual(
+      (await entriesOf(folder.store)).map(({ sequence, kind }) => [sequence, kind]),
+      [
+        [2, 'usage'],
+        [3, 'anchor'],
+      ],
+    );
+  });
+});
