@@ -152,6 +152,7 @@ void FeedTrack::resume(bool wait) {
   dropWaiting();
   sequence_.restart();
   inUnit_ = false;
+  transportStream_.restart();
   sourceReport_.reset();
   reportWaits_ = false;
   anew_ = continuity_.begun();
@@ -163,6 +164,7 @@ void FeedTrack::beginAnew(const RtpPacket& packet) {
   order_.restart(*this);
   dropWaiting();
   inUnit_ = false;
+  transportStream_.restart();
   if (anew_ || !continuity_.begun()) return;
   if (continuity_.runsOn(packet, loop_.nowNs())) {
     continuity_.goOn(packet, continuity_.placedTime(packet.rtpTime));
@@ -254,6 +256,11 @@ std::uint32_t FeedTrack::alignedTime(const RtpPacket& packet, std::int64_t arriv
 void FeedTrack::noteStart(const RtpPacket& packet, std::uint64_t position) {
   if (options_.codec == StartPointCodec::none) {
     feed_.markStart(position);
+    return;
+  }
+  if (options_.codec == StartPointCodec::mp2t) {
+    // RTP times are those of the packets, not of pictures (RFC 2250 s.2).
+    if (const auto start = transportStream_.take(packet.payload, position, loop_.nowNs())) feed_.markStart(*start);
     return;
   }
   if (!inUnit_ || packet.rtpTime != unitRtpTime_ || packet.ssrc != unitSsrc_) {

@@ -7,6 +7,7 @@
 #include "interleaved-connection.h"
 #include "reorder-window.h"
 #include "rtp-sequence.h"
+#include "transport-stream-starts.h"
 #include "udp-pair.h"
 
 namespace weir {
@@ -94,6 +95,7 @@ class FeedTrack final : UdpUpstream, FrameTaker, OrderedPackets {
   std::uint32_t unitSsrc_ = 0;
   std::uint64_t unitPosition_ = 0;
   bool unitMarked_ = false;
+  TransportStreamStarts transportStream_;
 
   Disposable disposable_;
   Continuity continuity_;

@@ -1,29 +1,40 @@
 #include "start-point.h"
 
+#include <array>
+
 namespace weir {
 
 namespace {
 
+/** Of one NAL unit as much as is looked at. */
+constexpr std::size_t kMaxSeiBytes = 256;
+
 /**
- * Specification: ITU-T H.264 D.1.8. A recovery point message begins the start of a stream that refreshes gradually
- * and never sends an IDR picture. `sei` is the NAL unit with its header.
+ * Specification: ITU-T H.264 7.3.2.3.1 and D.1.8, H.265 7.3.5 and D.2.8, which agree. A recovery point message begins
+ * the start of a stream that refreshes gradually and never sends an IDR picture. `sei` is the NAL unit behind its
+ * header; sizes in it do not count emulation prevention bytes (H.264 7.4.1.1).
  */
 bool isRecoveryPoint(ByteView sei) {
   constexpr unsigned kRecoveryPoint = 6;
-  std::size_t at = 1;
-  while (at + 2 < sei.size()) {
+  std::array<std::uint8_t, kMaxSeiBytes> bytes;
+  std::size_t size = 0;
+  std::size_t zeros = 0;
+  for (const std::uint8_t byte : sei) {
+    if (size == bytes.size()) break;
+    const bool inserted = zeros >= 2 && byte == 3;
+    zeros = byte == 0 ? zeros + 1 : 0;
+    if (!inserted) bytes[size++] = byte;
+  }
+  for (std::size_t at = 0; at + 2 < size;) {
     unsigned type = 0;
-    unsigned size = 0;
-    for (unsigned* value : {&type, &size}) {
-      while (at < sei.size() && sei[at] == 0xff) {
-        *value += 255;
-        ++at;
-      }
-      if (at == sei.size()) return false;
-      *value += sei[at++];
+    unsigned length = 0;
+    for (unsigned* value : {&type, &length}) {
+      for (; at < size && bytes[at] == 0xff; ++at) *value += 255;
+      if (at == size) return false;
+      *value += bytes[at++];
     }
     if (type == kRecoveryPoint) return true;
-    at += size;
+    at += length;
   }
   return false;
 }
@@ -33,7 +44,7 @@ bool isH264Start(ByteView nal) {
   constexpr unsigned kIdr = 5;
   constexpr unsigned kSei = 6;
   const unsigned type = nal[0] & 0x1f;
-  return type == kIdr || (type == kSei && isRecoveryPoint(nal));
+  return type == kIdr || (type == kSei && isRecoveryPoint(nal.subspan(1)));
 }
 
 /** Specification: RFC 6184 s.5.4 (single), s.5.7.1 (STAP-A), s.5.8 (FU-A; the packet with the S bit). */
@@ -56,11 +67,18 @@ bool h264(ByteView payload) {
   return isH264Start(payload);
 }
 
-/** Specification: RFC 7798 s.4.4.1 (single), s.4.4.2 (AP), s.4.4.3 (FU). IRAP pictures are NAL types 16 to 23 (H.265 7.4.2.2). */
+/** IRAP pictures are NAL types 16 to 23 (H.265 7.4.2.2); a stream without them has recovery points (prefix SEI, 39). */
+bool isH265Start(ByteView nal) {
+  constexpr unsigned kPrefixSei = 39;
+  if (nal.size() < 2) return false;
+  const unsigned type = nal[0] >> 1 & 0x3f;
+  return (type >= 16 && type <= 23) || (type == kPrefixSei && isRecoveryPoint(nal.subspan(2)));
+}
+
+/** Specification: RFC 7798 s.4.4.1 (single), s.4.4.2 (AP), s.4.4.3 (FU). */
 bool h265(ByteView payload) {
   constexpr unsigned kAp = 48;
   constexpr unsigned kFu = 49;
-  const auto isIrap = [](unsigned type) { return type >= 16 && type <= 23; };
   if (payload.size() < 3) return false;
   const unsigned type = payload[0] >> 1 & 0x3f;
   if (type == kAp) {
@@ -68,17 +86,17 @@ bool h265(ByteView payload) {
     while (rest.size() > 2) {
       const std::size_t size = readU16(rest.data());
       if (size == 0 || size > rest.size() - 2) return false;
-      if (isIrap(rest[2] >> 1 & 0x3f)) return true;
+      if (isH265Start(rest.subspan(2, size))) return true;
       rest = rest.subspan(2 + size);
     }
     return false;
   }
-  if (type == kFu) return (payload[2] & 0x80) != 0 && isIrap(payload[2] & 0x3f);
-  return isIrap(type);
+  if (type == kFu) return (payload[2] & 0x80) != 0 && (payload[2] & 0x3f) >= 16 && (payload[2] & 0x3f) <= 23;
+  return isH265Start(payload);
 }
 
-/** Specification: AV1 RTP payload 1.0 s.4.4: N is set on the first packet of a coded video sequence. */
-bool av1(ByteView payload) { return !payload.empty() && (payload[0] & 0x08) != 0; }
+/** Specification: AV1 RTP payload 1.0 s.4.4: N is set on the first packet of a coded video sequence, and never with Z. */
+bool av1(ByteView payload) { return !payload.empty() && (payload[0] & 0x88) == 0x08; }
 
 /** Specification: RFC 7741 s.4.2 (descriptor), s.4.3 (P bit of the payload header; 0 is a key frame). */
 bool vp8(ByteView payload) {

@@ -7,6 +7,7 @@
 #include "rtp-sequence.h"
 #include "rtp.h"
 #include "start-point.h"
+#include "transport-stream-starts.h"
 
 using namespace weir;
 
@@ -59,6 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::size_t step = data[0] + std::size_t{1};
   RtpSequence sequence(90'000);
+  TransportStreamStarts transportStream;
   DisposableCheck disposable;
   std::uint64_t taken = 0;
   for (std::size_t at = 1; at < size; at += step) {
@@ -77,6 +79,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (parsed && parsed->payload.size() + 12 > packet.size()) std::abort();
     disposable.see(bare);
     if (parsed) disposable.see(*parsed);
+    if (const auto start = transportStream.take(packet, at, static_cast<std::int64_t>(at)); start > at) std::abort();
     for (int codec = 0; codec <= static_cast<int>(StartPointCodec::none); ++codec) {
       showsStart(static_cast<StartPointCodec>(codec), bare);
       if (parsed) showsStart(static_cast<StartPointCodec>(codec), *parsed);
