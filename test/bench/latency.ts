@@ -88,7 +88,7 @@ export async function benchLatency(options: LatencyBenchOptions): Promise<Report
     goals: rows
       .filter(({ percentile }) => percentile === 'p50')
       .map(({ viewers: who, javascript, addedMs }) =>
-        below(`added p50, ${whoText[who]}, JavaScript ${javascript},`, addedMs.median, 0.2, ' ms'),
+        below(`added p50, ${whoText[who]}, JavaScript ${javascript}`, addedMs.median, 0.2, ' ms'),
       ),
     notes: [
       `all receive: taking their packets in, which other machines would do, is in the sender's time; 1 of ${sampleOf} receives: the others' media is dropped where it enters their host`,

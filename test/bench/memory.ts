@@ -50,7 +50,7 @@ export async function benchMemory({ viewers, progress }: MemoryBenchOptions): Pr
       ]),
     ],
     goals: rows.map(({ transport, viewers: count, perViewerBytes }) =>
-      below(`KiB a viewer, ${count} by ${transport}:`, perViewerBytes / 1024, limitBytes / 1024, ' KiB'),
+      below(`KiB a viewer, ${count} by ${transport}`, perViewerBytes / 1024, limitBytes / 1024, ' KiB'),
     ),
     notes: [
       'idle: the same process before its first viewer; ring: what of it has been written, up to its 16 MiB',

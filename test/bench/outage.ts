@@ -57,9 +57,9 @@ export async function benchOutage({ viewers, progress }: OutageBenchOptions): Pr
       [String(viewers), String(dropped), '0', ...at],
     ],
     goals: [
-      none('viewers dropped:', dropped + ended),
+      none('viewers dropped', dropped + ended),
       below(
-        `media again, slowest viewer: (2 s and a group of ${groupSeconds} s)`,
+        `media again, slowest viewer (2 s and a group of ${groupSeconds} s)`,
         sorted.at(-1) ?? 0,
         limitMs,
         ' ms',

@@ -156,7 +156,7 @@ function reportOf(done: readonly Repetition[], seconds: number, seed: number): R
     table: [['failure', 'times', 'p50', 'p90', 'p99', 'max'], ...kinds, row('all', done)],
     goals: [
       {
-        text: 'media again, slowest:',
+        text: 'media again, slowest',
         limit: limitMs,
         measured: slowest,
         unit: ' ms',
