@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeError, isWeirError, systemClock, WeirError, weirVersion } from '#base';
 import type { StoreReader } from '#storage';
+import type { OutboxStatus } from './operations/index.ts';
 
 const usage = `usage:
   weir run --config FILE --data DIR   relay, until it is told to stop
-  weir show WHAT --data DIR           what the daemon of that data folder tells: relay, alarms
+  weir show WHAT --data DIR           what the daemon of that data folder tells: relay, alarms, outbox
   weir records [--since T] [--until T] [--json | --csv] --data DIR
                                       the sessions that were billed, beside the daemon or without it
   weir records key --data DIR         the public key of the box, for verify
@@ -40,9 +41,8 @@ async function main(args: string[]): Promise<void> {
       return rest[0] === 'key' ? recordsKey(rest.slice(1)) : records(rest);
     case 'outbox': {
       const { data, json } = options(rest, { data: { type: 'string' }, json: { type: 'boolean' } });
-      return withRecords('outbox', data, (reader, cli) =>
-        cli.outboxCommand(reader, { json: json === true }, cli.streamOutput(process.stdout)),
-      );
+      const { outboxCommand, streamOutput } = await import('./cli/index.ts');
+      return outboxCommand(await outbox(data), { json: json === true }, streamOutput(process.stdout));
     }
     case 'demo': {
       const { seconds } = options(rest, { seconds: { type: 'string' } });
@@ -58,6 +58,21 @@ async function main(args: string[]): Promise<void> {
     default:
       throw new WeirError('USAGE', `no command "${command}"`);
   }
+}
+
+/** As the running daemon tells it, as it knows how destinations do; without one, as it is stored. */
+async function outbox(data: string | undefined): Promise<OutboxStatus> {
+  if (!data) throw new WeirError('USAGE', 'outbox needs --data DIR');
+  const { askControl } = await import('./status/index.ts');
+  try {
+    return (await askControl(join(data, 'control.sock'), 'show outbox')) as OutboxStatus;
+  } catch (error) {
+    if (!isWeirError(error, 'CONTROL_UNREACHABLE')) throw error;
+  }
+  const { openReader } = await import('#storage');
+  const { outboxStatus } = await import('./operations/index.ts');
+  await using reader = await openReader(data);
+  return outboxStatus(reader);
 }
 
 async function records(args: string[]): Promise<void> {

@@ -11,7 +11,7 @@ import {
   type TcpListener,
 } from '#hal';
 import type { Store } from '#storage';
-import { BillingManager } from './billing/index.ts';
+import type { BillingManager } from './billing/index.ts';
 import { applyStages, type Config, catchUpOf, type Stage } from './config/index.ts';
 import { Feed } from './feed/index.ts';
 import { Heartbeat } from './health/index.ts';
@@ -24,7 +24,9 @@ import {
   RtspOriginSession,
   ServerPorts,
 } from './protocol/index.ts';
+import { RecordKeeping } from './record-keeping.ts';
 import { openHooks, SessionMonitor } from './session/index.ts';
+import type { Uploads } from './upload/index.ts';
 
 /** An origin that comes back shall be noticed soon: an attempt waits no longer than the longest pause between two. */
 const reconnectMs = 2000;
@@ -48,7 +50,7 @@ export class Relay implements Closeable {
   readonly alarms: Alarms;
   readonly monitor: SessionMonitor;
   /** None without a store: everybody is welcome, and nothing is recorded. */
-  readonly billing: BillingManager | undefined;
+  readonly #records: RecordKeeping | undefined;
   readonly #hal: Hal;
   readonly #log: Log;
   readonly #clock: Clock;
@@ -68,11 +70,21 @@ export class Relay implements Closeable {
     this.#log = log;
     this.#clock = clock;
     this.alarms = options.alarms ?? new Alarms({ clock, log });
-    this.billing = options.store && this.#newBilling(options.store);
+    this.#records =
+      options.store &&
+      new RecordKeeping({
+        store: options.store,
+        hal,
+        config: () => this.#config,
+        monitor: () => this.monitor,
+        alarms: this.alarms,
+        clock,
+        log,
+      });
     this.monitor = new SessionMonitor({
       clock,
       log,
-      hooks: { ...openHooks, ...(this.billing && { admission: this.billing, sessionStart: this.billing }) },
+      hooks: this.#records?.hooks ?? openHooks,
       openFeed: (feed) =>
         Feed.open({
           ...feed,
@@ -133,7 +145,10 @@ export class Relay implements Closeable {
     this.#parts.use(interception);
     this.#parts.defer(() => this.#intake.close());
     this.#parts.use(this.#rtspFront);
-    if (this.billing) this.#bill(this.billing);
+    if (this.#records) {
+      this.#parts.use(this.#records);
+      this.#records.attach(this.monitor);
+    }
     this.#parts.use(this.monitor);
     const listen = async (address: string) => {
       const listener = await datapath.listen({
@@ -158,24 +173,12 @@ export class Relay implements Closeable {
     await heartbeat.start();
   }
 
-  #newBilling(store: Store): BillingManager {
-    const { nics, board } = this.#hal;
-    return new BillingManager({
-      store,
-      config: () => this.#config.billing,
-      synchronised: () => board.clockSynchronised(),
-      macOf: (address) => nics.macOf(address),
-      deliveries: () => [],
-      alarms: this.alarms,
-      clock: this.#clock,
-      log: this.#log,
-    });
+  get billing(): BillingManager | undefined {
+    return this.#records?.billing;
   }
 
-  /** It hears of viewers until the last one has ended, and waits for their records. */
-  #bill(billing: BillingManager): void {
-    this.#parts.use(billing);
-    this.#listen(this.monitor.viewerEnded.on((viewer) => billing.ended(viewer)));
+  get uploads(): Uploads | undefined {
+    return this.#records?.uploads;
   }
 
   #listen(listening: Disposable): void {
@@ -191,7 +194,7 @@ export class Relay implements Closeable {
   async apply(next: Config): Promise<() => Promise<void>> {
     const before = this.#applied;
     const undo = await applyStages(
-      [this.#limitsStage, this.#nicsStage, this.#forwardingStage, this.#interceptionStage],
+      [this.#limitsStage, this.#nicsStage, this.#forwardingStage, this.#interceptionStage, this.#uploadStage],
       next,
     );
     this.#applied = next;
@@ -215,17 +218,17 @@ export class Relay implements Closeable {
   }
 
   get #nicsStage(): Stage {
-    return this.#halStage('nics', (config) => this.#hal.nics.apply(nicConfigs(config)));
+    return this.#stageOf('nics', (config) => this.#hal.nics.apply(nicConfigs(config)));
   }
 
   get #forwardingStage(): Stage {
-    return this.#halStage('forwarding', (config) =>
+    return this.#stageOf('forwarding', (config) =>
       this.#hal.forwarding.apply({ ...this.#devices(), masquerade: config.interfaces.wan.masquerade }),
     );
   }
 
   get #interceptionStage(): Stage {
-    return this.#halStage('interception', async ({ relay }) => {
+    return this.#stageOf('interception', async ({ relay }) => {
       if (!this.#listeners) return;
       await this.#hal.interception.apply({
         ...this.#devices(),
@@ -237,8 +240,12 @@ export class Relay implements Closeable {
     });
   }
 
-  /** A stage of the HAL: it is brought back by applying what was there before. */
-  #halStage(name: string, apply: (config: Config) => Promise<void>): Stage {
+  get #uploadStage(): Stage {
+    return this.#stageOf('upload', async ({ upload }) => this.#records?.uploads.apply(upload));
+  }
+
+  /** A stage that is brought back by applying what was there before. */
+  #stageOf(name: string, apply: (config: Config) => Promise<void>): Stage {
     return {
       name,
       apply: async (next) => {

@@ -13,9 +13,10 @@ import {
   weirVersion,
 } from '#base';
 import { openLinuxHal } from '#hal';
-import { openStore } from '#storage';
+import { openStore, type Store } from '#storage';
 import { loadConfig } from './config/index.ts';
 import { engineThreadCount } from './engine-thread-count.ts';
+import { outboxStatus } from './operations/index.ts';
 import { Relay } from './relay.ts';
 import { ControlServer } from './status/index.ts';
 
@@ -33,6 +34,7 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
   const config = await loadConfig(configFile);
   const clock = systemClock;
   let relay: Relay | undefined;
+  let store: Store | undefined;
   const log = createLog({
     write: (line) => process.stdout.write(line),
     level: () => (relay?.config ?? config).system.logLevel,
@@ -48,6 +50,8 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
       join(dataDir, 'control.sock'),
       {
         'show relay': async () => relay?.status() ?? { error: 'still starting' },
+        'show outbox': async () =>
+          store && relay ? outboxStatus(store, relay.uploads?.states()) : { error: 'still starting' },
         'show alarms': async () => ({
           standing: relay?.alarms.standing() ?? [],
           ended: relay?.alarms.ended() ?? [],
@@ -60,7 +64,7 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
   const hal = box.use(await openLinuxHal({ log, realtime: config.system.realtime, engineThreads }));
   const alarms = new Alarms({ clock, log });
   const bootId = await hal.board.bootId();
-  const store = box.use(await openStore({ folder: dataDir, bootId, clock, log, alarms }));
+  store = box.use(await openStore({ folder: dataDir, bootId, clock, log, alarms }));
   log.info('records', {
     deviceId: store.device.id,
     bootEpoch: store.bootEpoch,

@@ -216,6 +216,8 @@ export interface StoreReader extends Closeable {
 
 /** The store of the one running daemon. */
 export interface Store extends StoreReader {
+  /** The data folder. */
+  readonly folder: string;
   /** Counts the boots of this box; goes on above the old one even when the database was lost. */
   readonly bootEpoch: number;
   /** Stay open until each is given its record by `finish`. */

@@ -96,6 +96,7 @@ class Teller {
 }
 
 class WorkerStore implements Store {
+  readonly folder: string;
   readonly device: DeviceIdentity;
   readonly bootEpoch: number;
   readonly leftOpen: readonly LeftOpenSession[];
@@ -104,7 +105,8 @@ class WorkerStore implements Store {
   readonly #port: WorkerPort;
   readonly #teller: Teller;
 
-  constructor(port: WorkerPort, opened: Opened, teller: Teller, { clock }: StoreOptions) {
+  constructor(port: WorkerPort, opened: Opened, teller: Teller, { folder, clock }: StoreOptions) {
+    this.folder = folder;
     this.#port = port;
     this.#teller = teller;
     this.device = opened.device;

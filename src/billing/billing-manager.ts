@@ -120,6 +120,21 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     return [...this.#sessions.values()].filter(isBilled).map(({ meter }) => meter.sample());
   }
 
+  /** The sessions whose start is durable, each as its record would be if it ended now. */
+  live(): readonly UsageRecord[] {
+    const now = this.#clock.monoNs();
+    return [...this.#sessions.values()]
+      .filter(isBilled)
+      .map((session) => this.#recordUntil(now, session, session.meter.sample()));
+  }
+
+  /** One of them; undefined when it has ended. */
+  liveRecord(sessionId: string): UsageRecord | undefined {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined || !isBilled(session)) return undefined;
+    return this.#recordUntil(this.#clock.monoNs(), session, session.meter.sample());
+  }
+
   /** Resolves when the sessions that have ended so far have their records. */
   async settled(): Promise<void> {
     await Promise.all(this.#finishing);
@@ -238,9 +253,8 @@ export class BillingManager implements Admission, SessionStart, Closeable {
   }
 
   async #finish(session: BilledSession): Promise<void> {
-    const { viewer, facts, meter, startedMonoNs } = session;
-    const { sessionId, outcome } = viewer;
-    const endedMonoNs = outcome?.endedMonoNs ?? this.#clock.monoNs();
+    const { viewer, facts, meter } = session;
+    const endedMonoNs = viewer.outcome?.endedMonoNs ?? this.#clock.monoNs();
     const sample = meter.sample();
     try {
       await session.stored;
@@ -248,20 +262,23 @@ export class BillingManager implements Admission, SessionStart, Closeable {
       // Told when it happened; there is no open session to close.
       return;
     }
+    await this.#record(this.#recordUntil(endedMonoNs, session, sample), facts);
+  }
+
+  /** The record of a session of this run, from its start until then. */
+  #recordUntil(endedMonoNs: bigint, session: BilledSession, sample: UsageSample): UsageRecord {
+    const { viewer, facts, startedMonoNs } = session;
     const { at: endedAt, trusted: clockTrusted } = this.#bootClock.wallTimeOf(endedMonoNs);
     const startedAt = endedAt - milliseconds(endedMonoNs - startedMonoNs);
-    await this.#record(
-      usageRecord({
-        ...this.#identity(),
-        bootEpoch: this.#store.bootEpoch,
-        sessionId,
-        facts,
-        usage: { ...sample, startedAt, endedAt, clockTrusted, startedMonoNs, endedMonoNs },
-        terminateCause: outcome?.cause ?? TerminateCause.nasError,
-        recovered: false,
-      }),
+    return usageRecord({
+      ...this.#identity(),
+      bootEpoch: this.#store.bootEpoch,
+      sessionId: viewer.sessionId,
       facts,
-    );
+      usage: { ...sample, startedAt, endedAt, clockTrusted, startedMonoNs, endedMonoNs },
+      terminateCause: viewer.outcome?.cause ?? TerminateCause.nasError,
+      recovered: false,
+    });
   }
 
   /** Closes a session of a run that did not end in order. Its times are of its own boot's clock. */

@@ -1,4 +1,9 @@
-export { type DestinationStatus, type OutboxStatus, outboxStatus } from './outbox-status.ts';
+export {
+  type DestinationState,
+  type DestinationStatus,
+  type OutboxStatus,
+  outboxStatus,
+} from './outbox-status.ts';
 export {
   type CorrectedTimes,
   type ExportedEntry,

@@ -11,6 +11,16 @@ export interface DestinationStatus {
   /** Refused by the destination; they wait for a person. */
   readonly quarantined: number;
   readonly quarantineReason: string | null;
+  /** Since when nothing gets through, and why, as the running daemon knows it; null: it gets through, or no daemon runs. */
+  readonly failingSince: string | null;
+  readonly lastError: string | null;
+}
+
+/** What a running daemon knows of a destination beside the outbox. */
+export interface DestinationState {
+  readonly name: string;
+  readonly failingSince: number | undefined;
+  readonly lastError: string | undefined;
 }
 
 export interface OutboxStatus {
@@ -18,13 +28,24 @@ export interface OutboxStatus {
 }
 
 /** What is waiting, for whom, since when, why. */
-export async function outboxStatus({ outbox }: StoreReader): Promise<OutboxStatus> {
+export async function outboxStatus(
+  { outbox }: StoreReader,
+  states: readonly DestinationState[] = [],
+): Promise<OutboxStatus> {
   const summary = await outbox.summary();
   return {
-    destinations: summary.map(({ waitingSince, quarantineReason, ...counts }) => ({
-      ...counts,
-      waitingSince: waitingSince === undefined ? null : new Date(waitingSince).toISOString(),
-      quarantineReason: quarantineReason ?? null,
-    })),
+    destinations: summary.map(({ waitingSince, quarantineReason, ...counts }) => {
+      const state = states.find(({ name }) => name === counts.destination);
+      return {
+        ...counts,
+        waitingSince: moment(waitingSince),
+        quarantineReason: quarantineReason ?? null,
+        failingSince: moment(state?.failingSince),
+        lastError: state?.lastError ?? null,
+      };
+    }),
   };
 }
+
+const moment = (at: number | undefined): string | null =>
+  at === undefined ? null : new Date(at).toISOString();

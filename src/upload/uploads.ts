@@ -26,6 +26,7 @@ const repairMs = 30_000;
 /** Everybody who gets records: each receiver of the configuration, and the origins. None of them waits for another. */
 export class Uploads implements Closeable {
   readonly #store: Store;
+  /** Where relative paths of PEM files begin. */
   readonly #folder: string;
   readonly #live: () => readonly UsageRecord[];
   readonly #alarms: Alarms;
@@ -39,8 +40,6 @@ export class Uploads implements Closeable {
 
   constructor(options: {
     store: Store;
-    /** Where relative paths of PEM files begin. */
-    folder: string;
     config: Config['upload'];
     teller: OriginTeller;
     /** The sessions that run, each as its record would be if it ended now. */
@@ -49,9 +48,9 @@ export class Uploads implements Closeable {
     clock: Clock;
     log: Log;
   }) {
-    const { store, folder, config, teller, live, alarms, clock, log } = options;
+    const { store, config, teller, live, alarms, clock, log } = options;
     this.#store = store;
-    this.#folder = folder;
+    this.#folder = store.folder;
     this.#config = config;
     this.#live = live;
     this.#alarms = alarms;
@@ -131,6 +130,7 @@ export class Uploads implements Closeable {
   /** A session began; `record`: as it would be if it ended now. */
   sessionStarted(record: UsageRecord): void {
     for (const { queue } of this.#working.values()) queue.destination.started(record);
+    if (this.#config.originNotices) this.#origins.sessionPlays(record.origin);
   }
 
   /** A record is durable and waits in the outbox. */
@@ -141,7 +141,7 @@ export class Uploads implements Closeable {
 
   /** A session with an origin has begun. */
   originOpened(origin: OriginAddress): void {
-    if (this.#config.originNotices) this.#origins.sessionOpened(origin);
+    this.#origins.sessionOpened(origin);
   }
 
   /** Resolves when the origin was told all that waits for it, or does not want to hear more. */

@@ -46,7 +46,6 @@ export interface ShownRelay {
   readonly feeds: readonly ShownFeed[];
   readonly viewers: readonly ShownViewer[];
   readonly ended: readonly ShownEnd[];
-  readonly alarms: readonly { readonly name: string }[];
 }
 
 /** Values beside the smallest configuration. */
@@ -55,10 +54,9 @@ export interface AddedConfig {
   readonly relay?: Readonly<Record<string, unknown>>;
   readonly rtsp?: Readonly<Record<string, unknown>>;
   readonly billing?: Readonly<Record<string, unknown>>;
+  readonly upload?: Readonly<Record<string, unknown>>;
   /** A data folder that outlives this Weir; without it it has one of its own. */
   readonly dataDir?: string;
-  /** Of its environment, beside what is inherited. */
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -88,6 +86,7 @@ export class Weir implements AsyncDisposable {
       },
       relay: { ...added.relay, rtsp: { ports: interceptedPorts, ...added.rtsp } },
       billing: { ...added.billing },
+      upload: { ...added.upload },
     };
     const dataDir = added.dataDir ?? folder;
     const file = join(folder, 'config.json');
@@ -96,9 +95,7 @@ export class Weir implements AsyncDisposable {
     const onLine = (line: string) => {
       ready ||= /"event":"ready"/.test(line);
     };
-    const env = Object.entries(added.env ?? {}).map(([name, value]) => `${name}=${value}`);
-    const daemon = [process.execPath, main, 'run', '--config', file, '--data', dataDir] as const;
-    const argv = env.length > 0 ? (['env', ...env, ...daemon] as const) : daemon;
+    const argv = [process.execPath, main, 'run', '--config', file, '--data', dataDir] as const;
     const program = await Program.start(world.box, [...argv], { onLine });
     await program.until(() => ready, 15_000, 'ready');
     return new Weir(program, folder, dataDir);

@@ -23,6 +23,8 @@ export interface OriginTeller {
 }
 
 const pageSize = 50;
+/** Origins whose state is kept; viewers may name any number of them. */
+const maxRemembered = 1000;
 /** RFC 2326 s.11.3.2, Parameter Not Understood: a server that hands the body to its application may say so nevertheless. */
 const notUnderstood = 451;
 /** Method Not Allowed, Not Implemented: this origin takes no notices. */
@@ -69,29 +71,41 @@ export class OriginNotices implements Closeable {
     this.#log = options.log;
   }
 
-  /** A session with this origin has begun: all that waits is told over it, what it did not take before as well. */
+  /** A session with this origin has begun: all that waits is to be told over it, what was not taken before as well. */
   sessionOpened(origin: OriginAddress): void {
-    const before = this.#tellings.get(originDestination(origin));
-    if (before) before.restart = true;
-    this.tell(origin);
+    this.#tellingOf(origin).restart = true;
+  }
+
+  /** Media comes over the session: it can carry notices now. */
+  sessionPlays(origin: OriginAddress): void {
+    if (this.#tellingOf(origin).restart) void this.tell(origin);
   }
 
   /** Tells this origin what waits for it. Resolves when all of it was tried. */
   tell(origin: OriginAddress): Promise<void> {
-    const name = originDestination(origin);
-    let telling = this.#tellings.get(name);
-    if (!telling) {
-      telling = { after: 0, deaf: false, running: undefined, again: false, restart: false };
-      this.#tellings.set(name, telling);
-    }
+    const telling = this.#tellingOf(origin);
     telling.again = true;
-    telling.running ??= this.#run(name, origin, telling);
+    telling.running ??= this.#run(originDestination(origin), origin, telling);
     return telling.running;
   }
 
-  /** The last session with this origin is over. */
-  sessionClosed(origin: OriginAddress): void {
-    this.#tellings.delete(originDestination(origin));
+  #tellingOf(origin: OriginAddress): Telling {
+    const name = originDestination(origin);
+    const known = this.#tellings.get(name);
+    if (known) return known;
+    if (this.#tellings.size >= maxRemembered) this.#forgetOne();
+    const telling = { after: 0, deaf: false, running: undefined, again: false, restart: false };
+    this.#tellings.set(name, telling);
+    return telling;
+  }
+
+  /** What is forgotten is only how far it was tried: it would be tried once more. */
+  #forgetOne(): void {
+    for (const [name, { running }] of this.#tellings) {
+      if (running !== undefined) continue;
+      this.#tellings.delete(name);
+      return;
+    }
   }
 
   async #run(name: string, origin: OriginAddress, telling: Telling): Promise<void> {

@@ -2,7 +2,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync }
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
-import { HostProcess } from '../../../src/demo/world/index.ts';
+import { type Host, HostProcess } from '../../../src/demo/world/index.ts';
 import type { Identity } from './certificates.ts';
 
 /** A row of FreeRADIUS's accounting table. */
@@ -21,6 +21,8 @@ export interface AccountingRow {
 
 export interface FreeradiusOptions {
   readonly folder: string;
+  /** Where it runs; here when not given. Listens on the loopback address there. */
+  readonly host?: Host;
   readonly port: number;
   readonly secret: string;
   /** RadSec at this port, too. */
@@ -46,16 +48,17 @@ export class Freeradius implements AsyncDisposable {
   async start(): Promise<void> {
     const lines: string[] = [];
     const ready = Promise.withResolvers<void>();
-    const process = await HostProcess.start(
-      'freeradius',
-      ['freeradius', '-f', '-l', 'stdout', '-d', this.#options.folder],
-      {
-        onLine: (line) => {
-          lines.push(line);
-          if (line.includes('Ready to process requests')) ready.resolve();
-        },
+    const { host, folder } = this.#options;
+    const args = ['-f', '-l', 'stdout', '-d', folder];
+    const options = {
+      onLine: (line: string) => {
+        lines.push(line);
+        if (line.includes('Ready to process requests')) ready.resolve();
       },
-    );
+    };
+    const process = await (host
+      ? host.spawn('freeradius', args, options)
+      : HostProcess.start('freeradius', ['freeradius', ...args], options));
     this.#process = process;
     void process.exited.then(() =>
       ready.reject(new Error(`FreeRADIUS ended:\n${lines.slice(-20).join('\n')}`)),

@@ -1,20 +1,28 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HostProcess } from '../../../src/demo/world/index.ts';
+import { type Host, HostProcess } from '../../../src/demo/world/index.ts';
 import type { Identity } from './certificates.ts';
 
 /** A mosquitto that wants client certificates, at 127.0.0.1. */
 export class Mosquitto implements AsyncDisposable {
   readonly port: number;
   readonly #configuration: string;
+  readonly #host: Host | undefined;
   #process: HostProcess | undefined;
 
-  private constructor(port: number, configuration: string) {
+  private constructor(port: number, configuration: string, host: Host | undefined) {
+    this.#host = host;
     this.port = port;
     this.#configuration = configuration;
   }
 
-  static async start(options: { folder: string; port: number; identity: Identity }): Promise<Mosquitto> {
+  static async start(options: {
+    folder: string;
+    port: number;
+    identity: Identity;
+    /** Where it runs; here when not given. */
+    host?: Host;
+  }): Promise<Mosquitto> {
     const { folder, port, identity } = options;
     const configuration = join(folder, 'mosquitto.conf');
     const { ca, cert, key } = identity.files;
@@ -33,7 +41,7 @@ export class Mosquitto implements AsyncDisposable {
         '',
       ].join('\n'),
     );
-    const broker = new Mosquitto(port, configuration);
+    const broker = new Mosquitto(port, configuration, options.host);
     await broker.start();
     return broker;
   }
@@ -41,12 +49,16 @@ export class Mosquitto implements AsyncDisposable {
   async start(): Promise<void> {
     const lines: string[] = [];
     const ready = Promise.withResolvers<void>();
-    this.#process = await HostProcess.start('mosquitto', ['mosquitto', '-v', '-c', this.#configuration], {
-      onLine: (line) => {
+    const args = ['-v', '-c', this.#configuration];
+    const options = {
+      onLine: (line: string) => {
         lines.push(line);
         if (/mosquitto version \S+ running/.test(line)) ready.resolve();
       },
-    });
+    };
+    this.#process = await (this.#host
+      ? this.#host.spawn('mosquitto', args, options)
+      : HostProcess.start('mosquitto', ['mosquitto', ...args], options));
     void this.#process.exited.then(() =>
       ready.reject(new Error(`mosquitto ended:\n${lines.slice(-20).join('\n')}`)),
     );

@@ -1,4 +1,4 @@
-import { HostProcess } from '../../../src/demo/world/index.ts';
+import { type Host, HostProcess } from '../../../src/demo/world/index.ts';
 import type { Identity } from './certificates.ts';
 
 /** A message as mosquitto's own client got it. */
@@ -19,7 +19,12 @@ export class Subscriber implements AsyncDisposable {
     this.#waiting = waiting;
   }
 
-  static async start(options: { port: number; identity: Identity; topic: string }): Promise<Subscriber> {
+  static async start(options: {
+    port: number;
+    identity: Identity;
+    topic: string;
+    host?: Host;
+  }): Promise<Subscriber> {
     const { ca, cert, key } = options.identity.files;
     const messages: Message[] = [];
     const waiting = new Set<() => void>();
@@ -44,13 +49,10 @@ export class Subscriber implements AsyncDisposable {
       key,
     ];
     const form = ['-d', '-q', '1', '-t', options.topic, '-F', 'MESSAGE %t %p'];
-    const process = await HostProcess.start(
-      'mosquitto_sub',
-      ['stdbuf', '-oL', 'mosquitto_sub', ...args, ...form],
-      {
-        onLine,
-      },
-    );
+    const argv = ['-oL', 'mosquitto_sub', ...args, ...form];
+    const process = await (options.host
+      ? options.host.spawn('stdbuf', argv, { onLine })
+      : HostProcess.start('mosquitto_sub', ['stdbuf', ...argv], { onLine }));
     void process.exited.then(() => subscribed.reject(new Error('mosquitto_sub ended')));
     await subscribed.promise;
     return new Subscriber(process, messages, waiting);

@@ -287,6 +287,7 @@ describe('BillingManager', () => {
           return real.ledger.start(row);
         };
         this.store = {
+          folder: real.folder,
           device: real.device,
           bootEpoch: real.bootEpoch,
           leftOpen: real.leftOpen,

@@ -65,6 +65,7 @@ describe('upload: notices to the origin', () => {
       assert.deepEqual(told, [1]);
       answer(() => 200);
       notices.sessionOpened(origin);
+      notices.sessionPlays(origin);
       await notices.tell(origin);
       assert.deepEqual(told, [1, 1, 2]);
       assert.deepEqual(outbox.left, []);
