@@ -236,7 +236,10 @@ export interface StoreOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly alarms: Alarms;
-  /** How long a start waits for others to share its commit: at most 5 ms, the default. */
+  /**
+   * How long a start waits for others to share its commit: at most 5 ms, 0 when not given. Those that come while a commit is
+   * under way share the next one anyway, so waiting gains nothing but a later picture.
+   */
   readonly startGroupMs?: number;
   /** How long an end, a settlement or a correction waits: at most 100 ms, 50 when not given. */
   readonly endGroupMs?: number;
