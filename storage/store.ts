@@ -1,16 +1,17 @@
 import { type Alarms, describeError, type Log, Signal, type WeirError } from '#base';
-import { count, flag, integer, text } from './database/bind.ts';
-import type {
-  DeviceIdentity,
-  Ledger,
-  LedgerReader,
-  LeftOpenSession,
-  Outbox,
-  OutboxReader,
-  Store,
-  StoreHealth,
-  StoreOptions,
-  StoreReader,
+import { count, flag, integer, oneOf, text } from './database/bind.ts';
+import {
+  type DeviceIdentity,
+  deliveryOutcomes,
+  type Ledger,
+  type LedgerReader,
+  type LeftOpenSession,
+  type Outbox,
+  type OutboxReader,
+  type Store,
+  type StoreHealth,
+  type StoreOptions,
+  type StoreReader,
 } from './face.ts';
 import type { Opened } from './worker/messages.ts';
 import { type Told, WorkerPort } from './worker-port.ts';
@@ -143,6 +144,7 @@ type OnDamaged = (sequences: readonly number[]) => void;
 function ledgerReader(port: WorkerPort, onDamaged: OnDamaged = () => {}): LedgerReader {
   return {
     entries: async (query = {}) => {
+      integers({ ...query });
       const page = await port.call('entries', query);
       onDamaged(page.damaged);
       return page;
@@ -150,6 +152,11 @@ function ledgerReader(port: WorkerPort, onDamaged: OnDamaged = () => {}): Ledger
     head: () => port.call('head', undefined as never),
     corrections: () => port.call('corrections', undefined as never),
   };
+}
+
+/** Those that are given are whole numbers. */
+function integers(values: Readonly<Record<string, number | undefined>>): void {
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) integer(name, value);
 }
 
 /** Everything is checked here, before it shares a transaction with others. */
@@ -188,7 +195,7 @@ function ledgerWriter(port: WorkerPort, nowMs: () => number): Omit<Ledger, keyof
       });
     },
     correctClock: async ({ bootEpoch, offsetMs, at }) => {
-      for (const [name, value] of Object.entries({ bootEpoch, offsetMs, at })) integer(name, value);
+      integers({ bootEpoch, offsetMs, at });
       return await port.call('correctClock', { bootEpoch, offsetMs, at });
     },
     retain: async (before) => {
@@ -207,11 +214,13 @@ function ledgerWriter(port: WorkerPort, nowMs: () => number): Omit<Ledger, keyof
 function outboxReader(port: WorkerPort, onDamaged: OnDamaged = () => {}): OutboxReader {
   return {
     waiting: async (destination, query) => {
+      integers({ ...query });
       const page = await port.call('waiting', { ...query, destination });
       onDamaged(page.damaged);
       return page;
     },
     quarantined: async (destination, query) => {
+      integers({ ...query });
       const page = await port.call('quarantined', { ...query, destination });
       onDamaged(page.damaged);
       return page;
@@ -223,8 +232,9 @@ function outboxReader(port: WorkerPort, onDamaged: OnDamaged = () => {}): Outbox
 function outboxWriter(port: WorkerPort): Omit<Outbox, keyof OutboxReader> {
   return {
     settle: async (destination, settlements) => {
-      for (const { sequence, reason } of settlements) {
+      for (const { sequence, outcome, reason } of settlements) {
         integer('sequence', sequence);
+        oneOf('outcome', outcome, deliveryOutcomes);
         if (reason !== undefined) text('reason', reason);
       }
       await port.call('settle', { destination, settlements });

@@ -33,5 +33,10 @@ export function flag(name: string, value: unknown): bigint {
   return value ? 1n : 0n;
 }
 
+/** One of a closed set. */
+export function oneOf(name: string, value: unknown, allowed: readonly string[]): void {
+  if (!allowed.includes(value as string)) throw badArgument(name, value, `none of ${allowed.join(', ')}`);
+}
+
 const badArgument = (name: string, value: unknown, complaint: string): WeirError =>
   new WeirError('STORAGE_BAD_ARGUMENT', `${name}: ${complaint}`, { fields: { value: String(value) } });

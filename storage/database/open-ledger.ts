@@ -36,10 +36,7 @@ export function openLedger(
   const unborn = state.state === undefined && statSync(files.database, { throwIfNoEntry: false })?.size === 0;
   const exists = existsSync(files.database) && !unborn;
   const key = loadDeviceKey(files.deviceKey, exists || state.state !== undefined || before !== undefined);
-  if (before !== undefined && key.id !== before.key.id) {
-    // Another disk is mounted there by now, or the folder under it is seen.
-    throw keyError(files.deviceKey, `it was that of ${before.key.id}`);
-  }
+  if (before !== undefined) assertSameFolder(files, before.key);
   let damage: string | undefined;
   let jumps = false;
   if (exists) {
@@ -64,6 +61,8 @@ export function openLedger(
 
   const file = LedgerFile.open(files.database, key, (sequence) => state.reserve(sequence));
   try {
+    // Once more: a disk may be unmounted at any moment.
+    assertSameFolder(files, key);
     const bootEpoch = state.epochOf(facts.bootId, file.runs.newest());
     const left = leftOpen(file, bootEpoch);
     const run = file.transaction(() => {
@@ -81,6 +80,13 @@ export function openLedger(
     file.close();
     throw error;
   }
+}
+
+/** Another disk may be mounted there by now, or the folder beneath be seen: nothing is written into that. */
+function assertSameFolder(files: StoreFiles, key: DeviceKey): void {
+  const seen = loadDeviceKey(files.deviceKey, true);
+  if (seen.id !== key.id)
+    throw keyError(files.deviceKey, `it was that of ${key.id}, and is that of ${seen.id}`);
 }
 
 function begin(file: LedgerFile, { bootEpoch, bootId }: { bootEpoch: number; bootId: string }): Run {

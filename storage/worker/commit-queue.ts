@@ -11,9 +11,6 @@ export interface PendingWrite {
   readonly failed: (error: unknown) => void;
 }
 
-/** So many share a commit at most. */
-const maxGroup = 2_000;
-
 /** Collects writes until the most hurried of them is due. */
 export class CommitQueue {
   readonly #clock: Clock;
@@ -41,11 +38,11 @@ export class CommitQueue {
     this.#timer = this.#clock.after(withinMs, this.#onDue);
   }
 
-  /** The next group, in the order they came. */
-  take(): readonly PendingWrite[] {
+  /** The next group, at most `limit`, in the order they came. */
+  take(limit: number): readonly PendingWrite[] {
     this.#timer?.[Symbol.dispose]();
     this.#dueMs = Number.POSITIVE_INFINITY;
-    return this.#waiting.splice(0, maxGroup);
+    return this.#waiting.splice(0, limit);
   }
 
   /** To be tried again, before the others. */

@@ -14,6 +14,9 @@ import type { KeeperOptions, Notice, Opened } from './messages.ts';
 /** From here on the disk is nearly full. */
 const nearlyFullShare = 0.8;
 
+/** So many writes share a commit at most. */
+const maxGroup = 2_000;
+
 /** These must not get lost: they wait until the disk has room again or works again. The others are refused. */
 const patient: ReadonlySet<WriteName> = new Set(['finish', 'correctClock', 'settle', 'requeue', 'abandon']);
 
@@ -31,6 +34,7 @@ export class Keeper {
   #usable = true;
   #full = false;
   #health: StoreHealth = 'ok';
+  #groupLimit = maxGroup;
   /** Told once, and again when it is another one. */
   #lastFailure = '';
   #watch: Disposable;
@@ -90,9 +94,7 @@ export class Keeper {
     this.#watch[Symbol.dispose]();
     this.#commit();
     const trouble = this.#trouble() ?? 'failed';
-    for (let group = this.#queue.take(); group.length > 0; group = this.#queue.take()) {
-      for (const write of group) write.failed(refusal(trouble));
-    }
+    for (const write of this.#queue.take(this.#queue.size)) write.failed(refusal(trouble));
     if (this.#usable) {
       // In this order: a database closed without the note would look as if it had lost its log.
       this.#anyhow(() => this.#withRoom(() => this.#ledger.state.end()));
@@ -103,7 +105,7 @@ export class Keeper {
 
   #commit(): void {
     while (this.#usable && this.#queue.size > 0) {
-      if (!this.#commitGroup(this.#queue.take())) return;
+      if (!this.#commitGroup(this.#queue.take(this.#groupLimit))) return;
     }
   }
 
@@ -119,23 +121,31 @@ export class Keeper {
       return trouble === undefined ? this.#commitApart(group, error) : this.#survive(group, trouble, error);
     }
     for (const one of tell) one();
+    this.#groupLimit = Math.min(2 * this.#groupLimit, maxGroup);
     return true;
   }
 
-  /** One write was at fault, and the group was undone with it: the others go on without it. */
+  /** One write was at fault, and the group was undone with it: it is found, the others go on without it. */
   #commitApart(group: readonly PendingWrite[], error: unknown): boolean {
-    if (group.length > 1) return group.map((write) => this.#commitGroup([write])).every(Boolean);
+    const [first, ...others] = group;
+    if (others.length > 0) {
+      const half = group.length >> 1;
+      this.#queue.putBack(group.slice(half));
+      return this.#commitGroup(group.slice(0, half));
+    }
     this.#tell({ kind: 'log', event: 'a write failed', fields: { error: describeError(error) } });
-    for (const write of group) write.failed(error);
+    first?.failed(error);
     return true;
   }
 
-  /** A group was undone because of the disk. Returns whether there is room now. */
+  /** A group was undone because of the disk. Returns whether it makes sense to try again at once. */
   #survive(group: readonly PendingWrite[], trouble: Trouble, error: unknown): boolean {
     this.#queue.putBack(group.filter((write) => patient.has(write.name)));
     let goOn = false;
     if (trouble === 'full') {
-      goOn = this.#ballast.drop();
+      // With the room of the ballast; or, when that is gone, in smaller groups, which may still find some.
+      goOn = this.#ballast.drop() || group.length > 1;
+      this.#groupLimit = Math.max(1, group.length >> 2);
       this.#full = true;
       this.#tellHealth();
     } else {

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
   closeSync,
-  existsSync,
   fsyncSync,
   mkdirSync,
   mkdtempSync,
@@ -21,6 +20,15 @@ const run = (program: string, ...args: string[]): string =>
 
 /** Loop devices are the administrator's of the machine, not of a user namespace. */
 export const mayLoop = readFileSync('/proc/self/uid_map', 'utf8').trim().endsWith('4294967295');
+
+/** Undefined when there is no such file, or no more. */
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
 
 /** A small disk of its own, which can be filled, made read-only and broken. Only in a mount namespace of its own. */
 export class Disk {
@@ -85,20 +93,20 @@ export class Disk {
 
   /** Makes the file system find an error: it goes read-only under its users. */
   breakDown(): void {
-    writeFileSync(join(this.#kernelFolder(), 'trigger_fs_error'), '1');
+    writeFileSync(join('/sys/fs/ext4', this.#device(), 'trigger_fs_error'), '1');
   }
 
-  /** There as long as the file system is in use, also when it is mounted nowhere any more. */
-  #kernelFolder(): string {
-    return join('/sys/fs/ext4', basename(run('findmnt', '-no', 'SOURCE', this.path).trim()));
+  #device(): string {
+    return basename(run('findmnt', '-no', 'SOURCE', this.path).trim());
   }
 
   /** What a person does: unmounts, checks, mounts again. `spoil` is done to it in between. */
   async repair(spoil: (path: string) => void = () => {}): Promise<void> {
     const image = this.#image ?? '';
-    const inUse = this.#kernelFolder();
+    const backing = join('/sys/block', this.#device(), 'loop', 'backing_file');
     this.unmount();
-    await until('its users let go', () => !existsSync(inUse));
+    // The kernel keeps the image until the last open file is closed; the device may be another's right afterwards.
+    await until('its users let go', () => readIfThere(backing) !== image);
     try {
       run('fsck.ext4', '-fy', image);
     } catch (error) {

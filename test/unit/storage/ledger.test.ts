@@ -87,9 +87,14 @@ describe('the ledger', () => {
       'a clock that is undefined',
       (s) => s.ledger.finish(end('x', { clockTrusted: undefined as unknown as boolean })),
     ],
+    ['a page that begins nowhere', (s) => s.ledger.entries({ after: Number.NaN })],
+    [
+      'an outcome that is none',
+      (s) => s.outbox.settle('x', [{ sequence: 1, outcome: 'forgotten' as 'acknowledged' }]),
+    ],
   ];
   for (const [name, write] of bad) {
-    it(`refuses ${name} before anything is written`, async () => {
+    it(`refuses ${name} and writes nothing`, async () => {
       using folder = new Folder();
       await using store = await open(folder.path);
       await assert.rejects(write(store), (error) => isWeirError(error, 'STORAGE_BAD_ARGUMENT'));
