@@ -22,20 +22,27 @@ const manyViewers = [100, 1000];
 const allViewers = { udp: [1, 10, 100, 500, 1000, 2000], tcp: [1, 10, 100, 500, 1000] } as const;
 
 /**
- * The rows, those of as many threads together. Where nothing was asked for, segmentation by the CPU gets a row for 100
- * viewers and one for 1,000.
+ * The rows, those of as many threads together. Where nothing was asked for, segmentation by the CPU and a second thread get
+ * a row for 100 viewers and one for 1,000.
  */
 export function fanoutCases(choice: FanoutChoice): readonly FanoutCase[] {
-  const { transports = ['udp', 'tcp'], offload, threads = [1], viewers, brief } = choice;
-  return threads.flatMap((count) =>
-    transports.flatMap((transport) =>
-      (offload ?? (transport === 'udp' ? [true, false] : [true])).flatMap((on) => {
-        const plain = on || offload !== undefined;
-        const worthIt = plain && !brief ? allViewers[transport] : manyViewers;
-        return (viewers ?? worthIt)
+  const {
+    transports = ['udp', 'tcp'],
+    offload,
+    threads = choice.brief ? [1] : [1, 2],
+    viewers,
+    brief,
+  } = choice;
+  return threads.flatMap((count) => {
+    const second = count > 1 && choice.threads === undefined;
+    return transports.flatMap((transport) => {
+      const both = transport === 'udp' && !brief && !second;
+      return (offload ?? (both ? [true, false] : [true])).flatMap((on) => {
+        const few = brief || second || (!on && offload === undefined);
+        return (viewers ?? (few ? manyViewers : allViewers[transport]))
           .filter((wanted) => wanted >= count)
           .map((wanted) => ({ transport, offload: on, threads: count, viewers: wanted }));
-      }),
-    ),
-  );
+      });
+    });
+  });
 }

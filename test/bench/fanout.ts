@@ -44,11 +44,7 @@ export async function benchFanout(options: FanoutBenchOptions): Promise<Report> 
   const notes = new Set<string>();
   const byThreads = Map.groupBy(fanoutCases(options), ({ threads }) => threads);
   for (const [threads, cases] of byThreads) {
-    await using scene = await openScene({
-      trace,
-      feeds: threads,
-      ...(threads > 1 && { relay: { engineThreads: threads } }),
-    });
+    await using scene = await openScene({ trace, feeds: threads, relay: { engineThreads: threads } });
     const drop = await dropMedia(scene.world.viewer.host, 'eth0');
     const realtimePriority = await scene.daemon.realtimePriority();
     const scheduling = realtimePriority > 0 ? `SCHED_FIFO ${realtimePriority}` : 'the normal scheduler';

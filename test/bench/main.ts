@@ -30,7 +30,7 @@ Only by name, as they take minutes:
 
   --viewers N[,N]      fanout: 1,10,100,500,1000,2000; latency, slow: 100; peers, outage: 200; memory: 500,2000
   --transport udp|tcp  fanout, peers: both
-  --threads N[,N]      of the engine; fanout: 1
+  --threads N[,N]      of the engine; fanout: 1,2
   --offload on|off     of segmentation; fanout: both
   --rate N             of the feed, Mbit/s; fanout: 8; peers: 4
   --seconds N          of one measurement; 2
@@ -70,7 +70,12 @@ const benchmarks: Readonly<Record<string, (options: Options) => Promise<Report>>
   latency: ({ viewers: [viewers = 100] = [], ...options }) => benchLatency({ viewers, ...options }),
   join: ({ joins = 200, ...options }) => benchJoin({ joins, ...options }),
   peers: ({ viewers: [viewers = 200] = [], megabitsPerSecond = 4, ...options }) =>
-    benchPeers({ viewers, megabitsPerSecond, ...options }),
+    benchPeers({
+      viewers,
+      megabitsPerSecond,
+      ...options,
+      ...(options.brief && { rounds: Math.min(2, options.rounds) }),
+    }),
   slow: ({ viewers: [viewers = 100] = [], ...options }) => benchSlow({ viewers, ...options }),
   outage: ({ viewers: [viewers = 200] = [], ...options }) => benchOutage({ viewers, ...options }),
   memory: ({ viewers = [500, 2000], ...options }) => benchMemory({ viewers, ...options }),

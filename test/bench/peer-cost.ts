@@ -30,13 +30,13 @@ export interface PeerCostOptions {
 const settleMs = 1500;
 /** IP and UDP. */
 const headerBytes = 28;
-/** To so many of the viewers that do not receive at least this much of what those that receive have got must have come. */
+/** Of the feed's rate, and, to the viewers that do not receive, of what those that receive have got. */
 const leastShare = 0.75;
 
 export async function measurePeer(options: PeerCostOptions): Promise<PeerCost> {
   const { kind, scene, drop, transport, audience, seconds, joins } = options;
   await using peer = await kind.start(scene);
-  await using load = await Load.start(scene.world.viewer, { ...peer.place, transport });
+  await using load = await Load.start(scene.world.viewer, { ...peer.place, transport, keepAlive: false });
   await load.add(audience.receivers);
   if (transport === 'udp') await load.addDropped(audience.others);
   else await load.addDiscarding(audience.others);
@@ -53,8 +53,11 @@ export async function measurePeer(options: PeerCostOptions): Promise<PeerCost> {
   const dropped = await drop.count();
 
   const meanBytes = totals.bytes / audience.receivers;
-  // What is too little because some of it was lost is no fault of the source.
-  if (totals.lost === 0) mustBeOnTime(meanBytes, seconds, kind.name, scene.trace.bitsPerSecond);
+  const bitsPerSecond = Math.round((8 * meanBytes) / seconds);
+  if (kind.relays && bitsPerSecond < leastShare * scene.trace.bitsPerSecond) {
+    throw notMeasured(`${kind.name} delivers too little, or too late`, { bitsPerSecond });
+  }
+  if (!kind.relays) mustBeOnTime(meanBytes, seconds, kind.name, scene.trace.bitsPerSecond);
   if (audience.others > 0) {
     const bytes = transport === 'udp' ? dropped.bytes - headerBytes * dropped.packets : discardedBytes;
     const share = bytes / (audience.others * meanBytes);

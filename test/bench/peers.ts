@@ -17,6 +17,12 @@ export interface PeersBenchOptions {
   readonly progress: (line: string) => void;
 }
 
+/** What it cost, and what Weir did in the same round. */
+interface Measured {
+  readonly cost: PeerCost;
+  readonly weir: PeerCost;
+}
+
 interface Row {
   readonly transport: 'udp' | 'tcp';
   readonly name: string;
@@ -52,12 +58,14 @@ export async function benchPeers(options: PeersBenchOptions): Promise<Report> {
   const drop = await dropMedia(scene.world.viewer.host, 'eth0');
   for (const transport of transports) {
     const kinds = peerKinds.filter((kind) => kind.transports.includes(transport));
-    const costs = new Map<PeerKind, PeerCost[]>();
+    const costs = new Map<PeerKind, Measured[]>();
     for (const kind of kinds) {
       const missing = kind.missing();
       if (missing === undefined) costs.set(kind, []);
       else notes.push(`${kind.name}: not measured, ${missing}`);
     }
+    // The first of the kinds: of the same round when the others are measured.
+    let weir: PeerCost | undefined;
     for (let round = 1; round <= rounds; round++) {
       for (const [kind, measured] of costs) {
         const name = `${kind.name}, ${viewers} viewers by ${transport}`;
@@ -65,16 +73,17 @@ export async function benchPeers(options: PeersBenchOptions): Promise<Report> {
           progress(`peers: ${name}: ${why}`),
         );
         if (cost instanceof Error) {
-          notes.push(`${name}: not measured, ${describeError(cost)}`);
-          costs.delete(kind);
+          notes.push(`${name}, round ${round}: ${describeError(cost)}`);
           continue;
         }
-        measured.push(cost);
+        if (kind.name === 'Weir') weir = cost;
+        if (weir) measured.push({ cost, weir });
         progress(`peers: ${name}, round ${round}: ${cost.cpuPercent.toFixed(1)} %`);
       }
     }
-    const weir = [...costs].find(([{ name }]) => name === 'Weir')?.[1] ?? [];
-    for (const [kind, measured] of costs) rows.push(rowOf(transport, kind, measured, weir));
+    for (const [kind, measured] of costs) {
+      if (measured.length > 0) rows.push(rowOf(transport, kind, measured));
+    }
   }
   return {
     title: `peers: ${viewers} viewers of one feed of ${megabitsPerSecond} Mbit/s, whole process beside whole process; median (min-max) of ${rounds} rounds of ${seconds} s.`,
@@ -115,26 +124,18 @@ async function costOf(
   }
 }
 
-function rowOf(
-  transport: Row['transport'],
-  { name, relays }: PeerKind,
-  measured: readonly PeerCost[],
-  weir: readonly PeerCost[],
-): Row {
-  const startFrames = measured.flatMap(({ startFramesMs }) => startFramesMs).toSorted((a, b) => a - b);
-  const latencies = measured.flatMap(({ latencyP50Ms }) =>
-    latencyP50Ms === undefined ? [] : [latencyP50Ms],
-  );
-  const ratios = measured.map(
-    ({ cpuPercent }, round) => (weir[round]?.cpuPercent ?? Number.NaN) / cpuPercent,
-  );
+function rowOf(transport: Row['transport'], { name, relays }: PeerKind, measured: readonly Measured[]): Row {
+  const costs = measured.map(({ cost }) => cost);
+  const startFrames = costs.flatMap(({ startFramesMs }) => startFramesMs).toSorted((a, b) => a - b);
+  const latencies = costs.flatMap(({ latencyP50Ms }) => (latencyP50Ms === undefined ? [] : [latencyP50Ms]));
+  const ratios = measured.map(({ cost, weir }) => weir.cpuPercent / cost.cpuPercent);
   return {
     transport,
     name,
     relays,
-    cpuPercent: spreadOf(measured.map(({ cpuPercent }) => cpuPercent)),
+    cpuPercent: spreadOf(costs.map(({ cpuPercent }) => cpuPercent)),
     weirToIt: spreadOf(ratios),
-    lostPercent: spreadOf(measured.map(({ lostPercent }) => lostPercent)),
+    lostPercent: spreadOf(costs.map(({ lostPercent }) => lostPercent)),
     startFrameMs:
       startFrames.length > 0
         ? { p50: percentile(startFrames, 0.5), p99: percentile(startFrames, 0.99) }

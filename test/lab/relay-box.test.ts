@@ -99,6 +99,8 @@ describe('lab: the box between its two NICs', function () {
     );
     assert.equal(await traffic.page(80), 'hello from the origin\n');
     assert.equal(await traffic.transfer(80), web.fileSha256);
+    // Who still waits for an answer would be one viewer more.
+    await viewers.close();
     // The next Weir relays, and the one that says `open` takes the drop rule away.
     await using again = await Weir.start(world);
     assert.deepEqual(await visit(again), { status: 200, relayed: true });

@@ -46,6 +46,7 @@ export interface ShownRelay {
   readonly feeds: readonly ShownFeed[];
   readonly viewers: readonly ShownViewer[];
   readonly ended: readonly ShownEnd[];
+  readonly alarms: readonly { readonly name: string }[];
 }
 
 /** Values beside the smallest configuration. */
@@ -57,6 +58,8 @@ export interface AddedConfig {
   readonly upload?: Readonly<Record<string, unknown>>;
   /** A data folder that outlives this Weir; without it it has one of its own. */
   readonly dataDir?: string;
+  /** Of its environment, beside what is inherited. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -95,7 +98,9 @@ export class Weir implements AsyncDisposable {
     const onLine = (line: string) => {
       ready ||= /"event":"ready"/.test(line);
     };
-    const argv = [process.execPath, main, 'run', '--config', file, '--data', dataDir] as const;
+    const env = Object.entries(added.env ?? {}).map(([name, value]) => `${name}=${value}`);
+    const daemon = [process.execPath, main, 'run', '--config', file, '--data', dataDir] as const;
+    const argv = env.length > 0 ? (['env', ...env, ...daemon] as const) : daemon;
     const program = await Program.start(world.box, [...argv], { onLine });
     await program.until(() => ready, 15_000, 'ready');
     return new Weir(program, folder, dataDir);

@@ -87,6 +87,8 @@ TEST("viewers that share a pair and viewers with pairs of their own get the same
   for (int unit = 0; unit < 30; ++unit) {
     for (int i = 0; i < 8; ++i) {
       sent.push_back(rig.video(unit % 10 == 0, i == 7 ? 300 : 1316, i > 0));
+      // Some sources mark the last packet of a picture, some do not.
+      if (i == 7 && unit % 2 == 0) sent.back()[1] |= 0x80;
       rig.send(0, sent.back());
     }
   }

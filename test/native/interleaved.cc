@@ -192,6 +192,30 @@ TEST("an interleaved viewer gets every track byte for byte on its channels (RFC 
   CHECK_EQ(world.counter(viewer->slot, ViewerCounter::txRtcpPackets), 1U);
 }
 
+TEST("many interleaved viewers get every packet in order, whether a picture's end comes or not") {
+  World world;
+  FeedRig rig(world);
+  rig.send(0, rig.video(true));
+  std::vector<std::unique_ptr<FeedRig::TcpViewer>> viewers;
+  for (int i = 0; i < 20; ++i) {
+    viewers.push_back(rig.addTcp());
+    rig.play(viewers.back()->id);
+    viewers.back()->peer.receive(4 + 12 + 1000);
+  }
+  Bytes wanted;
+  for (int unit = 0; unit < 4; ++unit) {
+    for (int i = 0; i < 6; ++i) {
+      Bytes packet = rig.video(false, 1000, i > 0);
+      // RFC 6184 s.5.1: the marker tells the end. The last picture goes without.
+      if (i == 5 && unit < 3) packet[1] |= 0x80;
+      rig.send(0, packet);
+      const Bytes framed = frame(0, packet);
+      wanted.insert(wanted.end(), framed.begin(), framed.end());
+    }
+  }
+  for (const auto& viewer : viewers) CHECK(viewer->peer.receive(wanted.size()) == wanted);
+}
+
 TEST("one viewer may have a track by UDP and another interleaved") {
   World world;
   FeedRig rig(world);

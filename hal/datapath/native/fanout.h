@@ -48,6 +48,7 @@ class FanoutGroup final : UdpPair::RoomWaiter {
   }
   [[nodiscard]] std::uint32_t track() const { return track_; }
   [[nodiscard]] bool empty() const { return members_.empty(); }
+  [[nodiscard]] std::size_t size() const { return members_.size(); }
   /** Its viewer has got everything before `position`. */
   void add(CountedLeg leg, std::uint64_t position);
   /** What it is still due is dropped. */

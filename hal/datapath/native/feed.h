@@ -87,6 +87,8 @@ class Feed final : Loop::BatchEnd {
   [[nodiscard]] bool showsPictures(std::uint32_t tracks) const;
   [[nodiscard]] bool mayBeginAt(std::uint64_t position) const;
   [[nodiscard]] bool startsStayAway() const;
+  /** Tracks by UDP count each. */
+  [[nodiscard]] std::size_t liveViewers() const;
   [[nodiscard]] FanoutGroup* findGroup(std::uint32_t track, const UdpPair& pair);
 
   Loop& loop_;
@@ -116,6 +118,10 @@ class Feed final : Loop::BatchEnd {
   std::vector<StartWait*> waiting_;
   Loop::Timer catchUpTimer_;
   std::int64_t catchUpDueNs_ = 0;
+  /** Armed while the end of a picture is waited for. */
+  Loop::Timer pictureTimer_;
+  /** The last packet was of a picture of which more comes. */
+  bool pictureOpen_ = false;
   const FeedTrack* resumedBy_ = nullptr;
   // The last: a track that goes away uses what stands above.
   std::vector<std::unique_ptr<FeedTrack>> tracks_;

@@ -11,6 +11,8 @@ export interface LoadOptions {
   readonly clientPort?: number;
   /** Of each viewer's connection; by default the kernel chooses. */
   readonly receiveBufferBytes?: number;
+  /** False for servers that know no GET_PARAMETER; then they are soon done with. */
+  readonly keepAlive?: boolean;
 }
 
 /** One viewer: when it joined, and what it got on all its tracks. */
@@ -202,6 +204,7 @@ export class Load implements Closeable {
       });
       this.#viewers.set(number, viewer);
       this.#times.set(number, await viewer.join());
+      if (this.#options.keepAlive === false) return;
       this.#keepAlive ??= setInterval(() => this.#keepAllAlive(), viewer.timeoutSeconds * 400);
     });
     return numbers;

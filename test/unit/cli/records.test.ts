@@ -4,20 +4,15 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Alarms, silentLog } from '#base';
-import { BillingManager } from '../../../src/billing/index.ts';
 import { parseMoment } from '../../../src/cli/index.ts';
-import { parseConfig } from '../../../src/config/index.ts';
-import { BilledViewer, RecordsFolder } from '../billing/billed-viewer.ts';
-import { HandClock } from '../session/scripted.ts';
+import { RecordsFolder } from '../billing/billed-viewer.ts';
+import { march, recordSessions } from '../billing/recorded-sessions.ts';
 
 const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
-const interfaces = { wan: { device: 'wan0' }, access: { device: 'lan0' } };
-const tariffs = [{ name: 'basic', version: '4', pricePerMegabyte: '0.10', decimals: 3 }];
-const config = parseConfig({ interfaces, billing: { currency: 'EUR', tariffs } }).billing;
-/** 2026-03-01T00:00:00Z */
-const march = 1_772_323_200_000;
-
+const billing = {
+  currency: 'EUR',
+  tariffs: [{ name: 'basic', version: '4', pricePerMegabyte: '0.10', decimals: 3 }],
+};
 interface Ran {
   readonly code: number;
   readonly stdout: string;
@@ -34,31 +29,6 @@ async function weir(...args: string[]): Promise<Ran> {
 
 const linesOf = (text: string): string[] => text.trimEnd().split('\n');
 
-/** Whole days after the first of March 2026 in which a session of so many megabytes ended. */
-async function recordSessions(folder: RecordsFolder, megabytes: readonly number[]): Promise<void> {
-  const clock = new HandClock();
-  clock.setAheadMs = march - clock.nowMs();
-  await using billing = new BillingManager({
-    store: folder.store,
-    config: () => config,
-    synchronised: () => true,
-    macOf: () => undefined,
-    deliveries: () => ['radius:main', 'https:billing'],
-    alarms: new Alarms({ clock, log: silentLog }),
-    clock,
-    log: silentLog,
-  });
-  for (const [day, size] of megabytes.entries()) {
-    const url = day === 1 ? 'rtsp://tv/a,"b"' : 'rtsp://tv/live';
-    const viewer = new BilledViewer(`session-${day}`, { url });
-    await billing.started(viewer);
-    viewer.gets(BigInt(size) * 1_000_000n, 10n);
-    await clock.pass(86_400_000, 86_400_000);
-    billing.ended(viewer.end(clock.monoNs()));
-    await billing.settled();
-  }
-}
-
 describe('weir records', function () {
   this.timeout(20_000);
   let folder: RecordsFolder;
@@ -68,7 +38,7 @@ describe('weir records', function () {
   before(async () => {
     folder = await RecordsFolder.make();
     data = ['--data', folder.path];
-    await recordSessions(folder, [1, 2, 3, 4]);
+    await recordSessions(folder, billing, [1, 2, 3, 4]);
     // The store is open all the while, as the daemon has it.
     const { code, stdout, stderr } = await weir('records', '--json', ...data);
     assert.equal(code, 0, stderr);
@@ -242,7 +212,7 @@ describe('weir records', function () {
 
   it('names an entry whose text was changed on the disk, leaves it out, and ends with status 1', async () => {
     await using broken = await RecordsFolder.make();
-    await recordSessions(broken, [1, 2, 3]);
+    await recordSessions(broken, billing, [1, 2, 3]);
     await broken.store.close();
     const file = join(broken.path, 'weir.db');
     const bytes = await readFile(file);

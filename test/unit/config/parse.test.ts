@@ -48,6 +48,16 @@ describe('configuration', () => {
   const bad: readonly [path: string, value: unknown, words: RegExp][] = [
     ['billing.checkpointSeconds', 61, /must be a whole number from 1 to 60 \(seconds\)/],
     ['billing.currency', 'eur', /billing\.currency: "eur" must be: currency code/],
+    [
+      'billing.tariffs',
+      [{ name: 'a', minimum: '0.5' }],
+      /billing\.currency: there are prices: in which currency/,
+    ],
+    [
+      'billing.tariffs',
+      [{ name: 'a', subscribers: ['x'] }],
+      /subscribers\[0\]: "x" is not in billing\.subscribers/,
+    ],
     ['billing.tariffs', [{}], /billing\.tariffs\[0\]\.name: every tariff needs a name/],
     [
       'billing.tariffs',
