@@ -235,7 +235,10 @@ export interface ViewerPath extends Closeable {
   /** Its port was refused three times within 2 s (ICMP). */
   readonly refused: Signal<{ refusals: number }>;
   counters(): ViewerCounters;
-  /** Stops sending; with `bye` an RTCP BYE goes out on every track first. Final counters stay readable. */
+  /**
+   * Stops sending; with `bye` an RTCP BYE goes out on every track first. Resolves when the viewer has acknowledged what is on
+   * its way by TCP, or its connection is gone, at the latest after a second. Final counters stay readable.
+   */
   close(options?: { bye?: boolean }): Promise<void>;
 }
 
@@ -269,6 +272,10 @@ export interface FeedCounters {
 
 /** All since the viewer was taken in; bytes are RTP header + payload, no RTCP, no '$' header. */
 export interface ViewerCounters {
+  /**
+   * By UDP what the kernel has accepted; by TCP what the viewer has acknowledged, whole packets only: live it is up to 100 ms
+   * old, after `close` it is all.
+   */
   readonly txPackets: bigint;
   readonly txBytes: bigint;
   readonly txRtcpPackets: bigint;

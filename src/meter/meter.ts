@@ -11,7 +11,10 @@ export interface UsageSample {
   readonly monoNs: bigint;
 }
 
-/** The counters a session is billed by, and the only place that says which they are: what the kernel accepted. */
+/**
+ * The counters a session is billed by, and the only place that says which they are: by UDP what the kernel accepted, by TCP
+ * what the viewer acknowledged.
+ */
 export const billedOf = (counters: ViewerCounters): { readonly bytes: bigint; readonly packets: bigint } => ({
   bytes: counters.txBytes,
   packets: counters.txPackets,

@@ -41,6 +41,9 @@ export interface ViewerSession {
   touch(): void;
   /** When the datapath last saw progress on the viewer's connection; set by the front once the engine owns it. */
   progressMonoNs: (() => bigint) | undefined;
+  /** Resolves when nothing is sent to the viewer any more: soon after `end` has been asked for. */
+  readonly stopped: Promise<void>;
+  /** Resolves when what it used is final. By TCP it has then acknowledged what was on its way, or a second has passed. */
   end(cause: TerminateCause): Promise<void>;
 }
 

@@ -70,6 +70,7 @@ export class Viewer implements ViewerSession, ViewerSummary {
   #end: ViewerEnd | undefined;
   #announced: Promise<void> | undefined;
   #ending: Promise<void> | undefined;
+  readonly #stopped = Promise.withResolvers<void>();
   #touchedMonoNs: bigint;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -240,11 +241,23 @@ export class Viewer implements ViewerSession, ViewerSummary {
     return this.#ending;
   }
 
+  get stopped(): Promise<void> {
+    return this.#stopped.promise;
+  }
+
   async #shutdown(cause: TerminateCause): Promise<void> {
     this.#state = 'closed';
     const viewerLeft = cause === TerminateCause.userRequest || cause === TerminateCause.lostCarrier;
     // Its place in the feed goes first, also one that is just being made: its ports are given back after this.
     const path = await this.#takingIn?.catch(() => undefined);
+    try {
+      await path?.pause();
+    } catch (error) {
+      this.#log.error('viewer broke', { error: describeError(error) });
+    }
+    // What it still acknowledges after this prolongs nothing.
+    this.#end = { cause, endedAt: this.#clock.nowMs(), endedMonoNs: this.#clock.monoNs() };
+    this.#stopped.resolve();
     if (path !== undefined) {
       try {
         await path.close({ bye: !viewerLeft });
@@ -253,7 +266,6 @@ export class Viewer implements ViewerSession, ViewerSummary {
       }
       this.#final = path.counters();
     }
-    this.#end = { cause, endedAt: this.#clock.nowMs(), endedMonoNs: this.#clock.monoNs() };
     this.#log.info('viewer ended', {
       cause,
       viewer: this.facts.viewer.address,

@@ -25,7 +25,7 @@ constexpr std::uint64_t kMaxMessageBytesOut = 64 * 1024;
 constexpr int kUnsentBytes = 128 * 1024;
 constexpr std::int64_t kAcknowledgePeriodNs = 100 * kNsPerMs;
 constexpr std::int64_t kCloseNs = kNsPerSecond;
-/** Beyond it neighbours are counted together. */
+/** Of full frames it is more than the kernel's own send buffer takes. */
 constexpr std::size_t kMaxUnacknowledged = 4096;
 
 }  // namespace
@@ -40,7 +40,10 @@ InterleavedConnection::InterleavedConnection(Loop& loop, ReceiveArena& arena, Fr
       sink_(sink),
       id_(id),
       counters_(counters),
-      acknowledgeTimer_(loop, [this] { updateAcknowledged(); }),
+      acknowledgeTimer_(loop, [this] {
+        updateAcknowledged();
+        if (heldBack_ && !writeWanted_) pump();
+      }),
       closeTimer_(loop, [this] {
         if (!finSent_) sendFin();
         updateAcknowledged();
@@ -53,7 +56,7 @@ InterleavedConnection::~InterleavedConnection() {
     release(taker);
     taker.onConnectionGone(*this);
   }
-  for (FrameSource* source : std::exchange(sources_, {})) source->onConnectionFreed();
+  for (const Attached& each : std::exchange(sources_, {})) each.source->onConnectionFreed();
   if (closed_) closed_(Status{Code::stopped, 0, "closeConnection"});
 }
 
@@ -229,23 +232,35 @@ void InterleavedConnection::pump() {
     sendFin();
     return;
   }
+  heldBack_ = false;
   for (int sends = 0; !more && !ended_; ++sends) {
+    heldBack_ = mustHoldBack();
+    if (heldBack_) break;
     std::size_t silent = 0;
     while (silent < sources_.size()) {
-      FrameSource& source = *sources_[nextSource_++ % sources_.size()];
+      const Attached& next = sources_[nextSource_++ % sources_.size()];
       batch_.clear();
-      source.offer(batch_);
+      next.source->offer(batch_);
       if (batch_.count() > 0) break;
       ++silent;
     }
     if (silent == sources_.size()) break;
-    more = !sendBatch(*sources_[(nextSource_ - 1) % sources_.size()]) || sends == kSendsPerTurn;
+    more = !sendBatch(sources_[(nextSource_ - 1) % sources_.size()]) || sends == kSendsPerTurn;
   }
   writeWanted_ = more && !broken_;
   updateInterest();
 }
 
-bool InterleavedConnection::sendBatch(FrameSource& source) {
+bool InterleavedConnection::mustHoldBack() {
+  if (unacknowledgedFrames_ + FrameBatch::kMaxFrames <= kMaxUnacknowledged) return false;
+  updateAcknowledged();
+  if (unacknowledgedFrames_ + FrameBatch::kMaxFrames <= kMaxUnacknowledged) return false;
+  batch_.clear();
+  for (const Attached& each : sources_) each.source->taken(batch_, 0, true);
+  return true;
+}
+
+bool InterleavedConnection::sendBatch(Attached& from) {
   msghdr header{};
   header.msg_iov = batch_.pieces();
   header.msg_iovlen = 2 * batch_.count();
@@ -255,7 +270,7 @@ bool InterleavedConnection::sendBatch(FrameSource& source) {
   } while (got < 0 && errno == EINTR);
   if (got < 0) {
     if (errno != EAGAIN) fail(errno);
-    else source.taken(batch_, 0, true);
+    else from.source->taken(batch_, 0, true);
     return false;
   }
   const auto written = static_cast<std::size_t>(got);
@@ -266,7 +281,10 @@ bool InterleavedConnection::sendBatch(FrameSource& source) {
   while (frames < batch_.count() && end < written) {
     const FrameBatch::Frame& frame = batch_.frame(frames);
     end += frame.header.size() + frame.length;
-    if (frame.media) remember(source, before + end, frame.length);
+    if (frame.media) {
+      from.unacknowledged.push_back({static_cast<std::uint32_t>(before + end), frame.length});
+      ++unacknowledgedFrames_;
+    }
     ++frames;
   }
   if (end > written) {
@@ -283,7 +301,7 @@ bool InterleavedConnection::sendBatch(FrameSource& source) {
     }
   }
   const bool whole = end == written && frames == batch_.count();
-  source.taken(batch_, frames, !whole);
+  from.source->taken(batch_, frames, !whole);
   return whole;
 }
 
@@ -293,39 +311,39 @@ void InterleavedConnection::wrote(std::size_t bytes) {
   if (!acknowledgeTimer_.armed()) acknowledgeTimer_.armIn(kAcknowledgePeriodNs);
 }
 
-void InterleavedConnection::remember(FrameSource& source, std::uint64_t end, std::uint32_t bytes) {
-  if (unacknowledged_.size() >= kMaxUnacknowledged && unacknowledged_.back().source == &source) {
-    Unacknowledged& last = unacknowledged_.back();
-    last.end = end;
-    last.packets += 1;
-    last.bytes += bytes;
-    return;
-  }
-  unacknowledged_.push_back({end, 1, bytes, &source});
-}
-
 void InterleavedConnection::updateAcknowledged() {
   int queued = 0;
   if (broken_ || ::ioctl(fd_.get(), SIOCOUTQ, &queued) != 0) return;
-  // What was written before the connection came here counts too, as does our FIN.
+  // Also after a reset. What was written before the connection came here is part of it, as is our FIN.
   if (finSent_ && queued > 0) --queued;
   const std::uint64_t now = written_ - std::min<std::uint64_t>(written_, static_cast<std::uint64_t>(queued));
   if (now > acknowledged_) {
     acknowledged_ = now;
     progress();
   }
-  while (!unacknowledged_.empty() && unacknowledged_.front().end <= acknowledged_) {
-    const Unacknowledged front = unacknowledged_.front();
-    unacknowledged_.pop_front();
-    if (front.source != nullptr) front.source->acknowledged(front.packets, front.bytes);
-  }
+  for (Attached& each : sources_) takeAcknowledged(each);
   if (acknowledged_ < written_) acknowledgeTimer_.armIn(kAcknowledgePeriodNs);
+}
+
+void InterleavedConnection::takeAcknowledged(Attached& from) {
+  const auto until = static_cast<std::uint32_t>(acknowledged_);
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  for (auto& waiting = from.unacknowledged; !waiting.empty(); waiting.pop_front()) {
+    // What is outstanding is far less than half of what the offset can tell apart.
+    if (static_cast<std::int32_t>(waiting.front().end - until) > 0) break;
+    ++packets;
+    bytes += waiting.front().bytes;
+  }
+  unacknowledgedFrames_ -= packets;
+  if (packets > 0) from.source->acknowledged(packets, bytes);
 }
 
 bool InterleavedConnection::settled(const FrameSource& source) {
   updateAcknowledged();
-  return broken_ || std::none_of(unacknowledged_.begin(), unacknowledged_.end(),
-                                 [&source](const Unacknowledged& part) { return part.source == &source; });
+  return broken_ || std::none_of(sources_.begin(), sources_.end(), [&source](const Attached& each) {
+           return each.source == &source && !each.unacknowledged.empty();
+         });
 }
 
 void InterleavedConnection::updateInterest() {
@@ -347,10 +365,12 @@ void InterleavedConnection::release(const FrameTaker& taker) {
 }
 
 void InterleavedConnection::detach(FrameSource& source) {
-  std::erase(sources_, &source);
-  for (Unacknowledged& part : unacknowledged_) {
-    if (part.source == &source) part.source = nullptr;
-  }
+  updateAcknowledged();
+  std::erase_if(sources_, [this, &source](const Attached& each) {
+    if (each.source != &source) return false;
+    unacknowledgedFrames_ -= each.unacknowledged.size();
+    return true;
+  });
 }
 
 void InterleavedConnection::wake() {

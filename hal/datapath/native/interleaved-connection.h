@@ -35,7 +35,7 @@ class FrameSource {
    * takes no more now: the source is asked again when it does, and need not wake the connection before.
    */
   virtual void taken(const FrameBatch& batch, std::size_t count, bool full) = 0;
-  /** The peer has acknowledged that much RTP. */
+  /** The peer has acknowledged that much more RTP, whole packets. */
   virtual void acknowledged(std::uint64_t packets, std::uint64_t bytes) = 0;
   /** The connection is being destroyed with this source still attached. */
   virtual void onConnectionFreed() = 0;
@@ -95,7 +95,8 @@ class InterleavedConnection final : Loop::Ready, ConnectionState {
   /** False when another one has the channel. */
   [[nodiscard]] bool claim(std::uint8_t channel, FrameTaker& taker);
   void release(const FrameTaker& taker);
-  void attach(FrameSource& source) { sources_.push_back(&source); }
+  void attach(FrameSource& source) { sources_.push_back({&source, {}}); }
+  /** It hears of what has been acknowledged until now. */
   void detach(FrameSource& source);
   /** A source has something to send. */
   void wake();
@@ -108,12 +109,16 @@ class InterleavedConnection final : Loop::Ready, ConnectionState {
     std::uint8_t channel;
     FrameTaker* taker;
   };
-  /** Frames written up to `end` (in bytes of this connection's life) and not acknowledged yet. */
+  /** A packet of RTP that has not been acknowledged as a whole. A connection may hold thousands: 8 bytes each. */
   struct Unacknowledged {
-    std::uint64_t end;
-    std::uint32_t packets;
-    std::uint32_t bytes;
+    /** Where its frame ends, in bytes of this connection's life (wraps). */
+    std::uint32_t end;
+    std::uint16_t bytes;
+  };
+  struct Attached {
     FrameSource* source;
+    /** Oldest first. */
+    std::deque<Unacknowledged> unacknowledged;
   };
 
   void onReady(std::uint32_t events) override;
@@ -128,10 +133,12 @@ class InterleavedConnection final : Loop::Ready, ConnectionState {
   [[nodiscard]] bool flushOwn();
   [[nodiscard]] bool writeOwn(Bytes& bytes, std::size_t& sent);
   /** False when the socket took not all of the batch. */
-  [[nodiscard]] bool sendBatch(FrameSource& source);
+  [[nodiscard]] bool sendBatch(Attached& from);
   void wrote(std::size_t bytes);
-  void remember(FrameSource& source, std::uint64_t end, std::uint32_t bytes);
+  /** More frames could not be told apart when they are acknowledged. */
+  [[nodiscard]] bool mustHoldBack();
   void updateAcknowledged();
+  void takeAcknowledged(Attached& from);
   void updateInterest();
 
   void end(ConnectionEnd how, int errnum);
@@ -149,9 +156,12 @@ class InterleavedConnection final : Loop::Ready, ConnectionState {
   CounterSlot<ConnectionCounter> counters_;
 
   std::vector<Claim> claims_;
-  std::vector<FrameSource*> sources_;
+  std::vector<Attached> sources_;
   std::size_t nextSource_ = 0;
-  std::deque<Unacknowledged> unacknowledged_;
+  /** Of all sources. */
+  std::size_t unacknowledgedFrames_ = 0;
+  /** Frames wait for acknowledgements, not for the socket. */
+  bool heldBack_ = false;
 
   /** `connectionEnded` was sent: no frames and nothing read any more. */
   bool ended_ = false;

@@ -6,8 +6,11 @@ namespace weir {
 
 namespace {
 
-/** How long the last bytes on a connection may take to be acknowledged before the counters are final. */
-constexpr std::int64_t kSettleNs = 250 * kNsPerMs;
+/**
+ * How long the last bytes on a connection may take to be acknowledged before the counters are final: more than the way by
+ * satellite and back, and acknowledgements are held back for up to 500 ms (RFC 9293 s.3.8.6.3).
+ */
+constexpr std::int64_t kSettleNs = kNsPerSecond;
 constexpr std::int64_t kSettleStepNs = 10 * kNsPerMs;
 
 }  // namespace
@@ -16,6 +19,9 @@ Viewer::Viewer(Feed& feed, Loop& loop, EventSink& sink, ViewerId id, ViewerSlot 
     : feed_(feed), loop_(loop), feedback_(sink, id, counters), settleTimer_(loop, [this] { settle(); }) {}
 
 Viewer::~Viewer() {
+  // Their last word goes into the slot, which is the caller's after this.
+  udp_.reset();
+  interleaved_.clear();
   if (seeking_) seeking_(Status::dead("viewer"));
   if (closed_) closed_(Status{});
 }

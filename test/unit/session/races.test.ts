@@ -102,7 +102,7 @@ describe('SessionMonitor: connections that go away in between', () => {
     assert.deepEqual(atEnd, []);
     taken.resolve();
     await ending;
-    assert.deepEqual(atEnd, [['close']]);
+    assert.deepEqual(atEnd, [['pause', 'close']]);
     assert.ok(!(await watching).ok);
   });
 

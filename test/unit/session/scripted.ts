@@ -205,7 +205,10 @@ export class ScriptedPath {
   readonly calls: string[] = [];
   lastRxMonoNs = 0n;
   behindSinceMonoNs = 0n;
+  txBytes = 0n;
   broken = false;
+  /** What was sent is not all acknowledged before this. */
+  settled: Promise<void> | undefined;
 
   async play(): Promise<void> {
     this.#mayBreak();
@@ -219,12 +222,13 @@ export class ScriptedPath {
     return this.starts;
   }
   counters(): ViewerCounters {
-    const { lastRxMonoNs, behindSinceMonoNs } = this;
-    return { ...zero, lastRxMonoNs, behindSinceMonoNs };
+    const { lastRxMonoNs, behindSinceMonoNs, txBytes } = this;
+    return { ...zero, lastRxMonoNs, behindSinceMonoNs, txBytes };
   }
   async close(options: { bye?: boolean } = {}): Promise<void> {
     this.#mayBreak();
     this.calls.push(options.bye ? 'close with BYE' : 'close');
+    await this.settled;
   }
   #mayBreak(): void {
     if (this.broken) throw new WeirError('DATAPATH_FAILED', 'scripted');

@@ -250,7 +250,7 @@ describe('SessionMonitor: ends', () => {
     assert.ok(silent && alive);
     alive.lastRxMonoNs = stage.clock.monoNs();
     await stage.clock.pass(12_000);
-    assert.deepEqual(silent.calls, ['play', 'close with BYE']);
+    assert.deepEqual(silent.calls, ['play', 'pause', 'close with BYE']);
     assert.deepEqual(alive.calls, ['play']);
     assert.equal(stage.monitor.endedViewers()[0]?.outcome?.cause, 'idle-timeout');
   });
@@ -274,7 +274,7 @@ describe('SessionMonitor: ends', () => {
     await stage.clock.pass(15_000);
     recovers.behindSinceMonoNs = 0n;
     await stage.clock.pass(7000);
-    assert.deepEqual(slow.calls, ['play', 'close with BYE']);
+    assert.deepEqual(slow.calls, ['play', 'pause', 'close with BYE']);
     assert.deepEqual(recovers.calls, ['play']);
     assert.equal(stage.monitor.endedViewers()[0]?.outcome?.cause, 'port-error');
   });
@@ -294,7 +294,7 @@ describe('SessionMonitor: ends', () => {
     assert.ok(one.ok && (await stage.watch(caller(2))).ok);
     assert.equal(await stage.monitor.kill(one.value.sessionId), true);
     assert.equal(await stage.monitor.kill('no such session'), false);
-    assert.deepEqual(stage.paths[0]?.calls, ['play', 'close with BYE']);
+    assert.deepEqual(stage.paths[0]?.calls, ['play', 'pause', 'close with BYE']);
     assert.deepEqual(stage.paths[1]?.calls, ['play']);
   });
 
@@ -339,10 +339,30 @@ describe('SessionMonitor: ends', () => {
     assert.deepEqual(started, [watching.value.sessionId]);
   });
 
+  it('has stopped before what the viewer acknowledges late is counted, and its time ends there', async () => {
+    const stage = new Stage();
+    const watching = await stage.watch(caller(1));
+    const [path] = stage.paths;
+    assert.ok(watching.ok && path);
+    const acknowledged = Promise.withResolvers<void>();
+    path.settled = acknowledged.promise;
+    const stoppedMonoNs = stage.clock.monoNs();
+    const ending = watching.value.end(TerminateCause.userRequest);
+    await watching.value.stopped;
+    await stage.clock.pass(700);
+    assert.equal(stage.monitor.endedViewers().length, 0);
+    path.txBytes = 4242n;
+    acknowledged.resolve();
+    await ending;
+    const [ended] = stage.monitor.endedViewers();
+    assert.equal(ended?.counters().txBytes, 4242n);
+    assert.equal(ended?.outcome?.endedMonoNs, stoppedMonoNs);
+  });
+
   it('ends a session whose start cannot be recorded, without a packet', async () => {
     const stage = new Stage({ sessionStart: { started: () => Promise.reject(new Error('disk full')) } });
     await stage.watch(caller(1));
-    assert.deepEqual(stage.paths[0]?.calls, ['close with BYE']);
+    assert.deepEqual(stage.paths[0]?.calls, ['pause', 'close with BYE']);
     assert.equal(stage.monitor.endedViewers()[0]?.outcome?.cause, 'nas-error');
   });
 

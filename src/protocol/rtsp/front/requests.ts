@@ -181,8 +181,10 @@ async function pause(connection: RtspConnection, request: RtspRequest): Promise<
 
 async function teardown(connection: RtspConnection, request: RtspRequest): Promise<Reply> {
   return withSession(connection, request, async (session) => {
-    await session.viewer.end(TerminateCause.userRequest);
-    return { status: 200, headers: [sessionHeader(session)] };
+    const ended = session.viewer.end(TerminateCause.userRequest);
+    await session.viewer.stopped;
+    // The next request of this connection may want the channels, or another thread of the engine's: it waits.
+    return { status: 200, headers: [sessionHeader(session)], after: () => ended };
   });
 }
 
