@@ -69,6 +69,8 @@ export class Viewer implements ViewerSession, ViewerSummary {
   #final: ViewerCounters | undefined;
   #end: ViewerEnd | undefined;
   #announced: Promise<void> | undefined;
+  /** Media begins as the PLAY before asked for; a further PLAY or a PAUSE comes after it. */
+  #beginning: Promise<void> = Promise.resolve();
   #ending: Promise<void> | undefined;
   readonly #stopped = Promise.withResolvers<void>();
   #touchedMonoNs: bigint;
@@ -172,6 +174,7 @@ export class Viewer implements ViewerSession, ViewerSummary {
     readonly range: string | undefined;
     readonly proof: Proof;
   }): Promise<Outcome<readonly TrackStart[]>> {
+    await this.#beginning;
     if (!this.#allows('play')) return refused({ why: 'state' });
     if (this.#state === 'playing') return done([]);
     const { feed } = this.entry;
@@ -207,7 +210,12 @@ export class Viewer implements ViewerSession, ViewerSummary {
     return path.starts;
   }
 
-  async begin(): Promise<void> {
+  begin(): Promise<void> {
+    this.#beginning = this.#begin();
+    return this.#beginning;
+  }
+
+  async #begin(): Promise<void> {
     // Ended while the answer to PLAY went out: it never began.
     if (this.#ending) return;
     this.#announced ??= this.#hooks.sessionStart.started(this);
@@ -227,6 +235,7 @@ export class Viewer implements ViewerSession, ViewerSummary {
   }
 
   async pause(proof: Proof): Promise<Outcome<void>> {
+    await this.#beginning;
     if (!this.#allows('pause')) return refused({ why: 'state' });
     if (this.entry.owner !== undefined && this.#state === 'playing') {
       const outcome = await this.entry.feed?.pause(proof);

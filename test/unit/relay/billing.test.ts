@@ -211,6 +211,51 @@ describe('Relay: records', () => {
     await playing(watching);
   });
 
+  for (const transport of ['udp', 'tcp'] as const) {
+    it(`answers what a viewer by ${transport} asks while its start waits for the disk; TEARDOWN is the end`, async () => {
+      const { ledger } = folder.store;
+      const start = ledger.start.bind(ledger);
+      const slow = Promise.withResolvers<void>();
+      ledger.start = async (row) => {
+        await slow.promise;
+        await start(row);
+      };
+      const watching = viewer();
+      assert.equal(await watching.watch(transport, 5000), 200);
+      const headers = { Session: watching.rtspSession };
+      for (const method of ['OPTIONS', 'GET_PARAMETER', 'DESCRIBE', 'TEARDOWN']) {
+        assert.equal((await watching.rtsp.ask(method, url, headers)).status, 200, method);
+      }
+      slow.resolve();
+      const [record] = await recorded();
+      assert.deepEqual([record?.terminateCause, record?.viewerTxPackets], ['user-request', '0']);
+      assert.deepEqual(watching.packets, []);
+    });
+  }
+
+  it('pauses a viewer when its start is durable, not before it (RFC 2326 s.10.6)', async () => {
+    const { ledger } = folder.store;
+    const start = ledger.start.bind(ledger);
+    const slow = Promise.withResolvers<void>();
+    ledger.start = async (row) => {
+      await slow.promise;
+      await start(row);
+    };
+    const watching = viewer();
+    assert.equal(await watching.watch('tcp', 5000), 200);
+    const headers = { Session: watching.rtspSession };
+    const paused = watching.rtsp.ask('PAUSE', url, headers);
+    await settled();
+    assert.equal(relay.monitor.viewers()[0]?.state, 'playing');
+    slow.resolve();
+    assert.equal((await paused).status, 200);
+    assert.equal(relay.monitor.viewers()[0]?.state, 'ready');
+    const { length } = watching.packets;
+    media(2);
+    await settled();
+    assert.equal(watching.packets.length, length);
+  });
+
   it('answers SETUP with 503 while the disk does not answer (RFC 2326 s.11)', async () => {
     const { ledger } = folder.store;
     const start = ledger.start.bind(ledger);

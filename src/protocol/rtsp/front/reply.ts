@@ -6,7 +6,7 @@ export interface Reply {
   readonly phrase?: string;
   readonly headers?: readonly (readonly [string, string])[];
   readonly body?: Uint8Array;
-  /** Done once the answer is on its way. */
+  /** Done once the answer is on its way; the next request does not wait for it. */
   readonly after?: () => Promise<void>;
 }
 

@@ -188,7 +188,10 @@ export class RtspConnection implements Caller {
       if (this.#closing) return;
       this.#send(reply, request.headers.get('CSeq'));
       this.#restartDeadline();
-      await reply.after?.();
+      // Not waited for: a session begins when the disk has its start, and what the viewer asks meanwhile is answered.
+      reply
+        .after?.()
+        .catch((error) => this.#log.error('session could not begin', { error: describeError(error) }));
     } catch (error) {
       this.#log.error('request failed', { method: request.method, error: describeError(error) });
       if (!this.#closing) this.#send({ status: 500 }, request.headers.get('CSeq'));
