@@ -47,6 +47,7 @@ export interface ShownRelay {
   readonly viewers: readonly ShownViewer[];
   readonly ended: readonly ShownEnd[];
   readonly alarms: readonly { readonly name: string }[];
+  readonly unbilledSessions: number;
 }
 
 /** Values beside the smallest configuration. */

@@ -1,28 +1,18 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { openReader } from '#storage';
 import { Folder, until } from '../../unit/storage/box.ts';
+import { stallingSync } from './stalling-sync.ts';
 import { StoreChild } from './store-child.ts';
 
 describe('a disk that does not answer', () => {
   it('holds up what waits for it, and nothing else of the process', async function () {
     this.timeout(60_000);
     using tools = new Folder();
-    const library = tools.file('stalling-sync.so');
-    execFileSync('cc', [
-      '-shared',
-      '-fPIC',
-      '-o',
-      library,
-      join(import.meta.dirname, 'stalling-sync.c'),
-      '-ldl',
-    ]);
     using folder = new Folder();
     const gate = tools.file('gate');
     await using child = await StoreChild.start(folder.path, {
-      env: { LD_PRELOAD: library, WEIR_STALL: gate },
+      env: { ...stallingSync(tools.path), WEIR_STALL: gate },
     });
     writeFileSync(gate, '');
     child.say('start one');

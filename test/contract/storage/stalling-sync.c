@@ -1,4 +1,7 @@
-/* Preloaded: as long as the file named by WEIR_STALL is there, no sync to the disk returns, as of a flash that is busy. */
+/*
+ * Preloaded: no sync to the disk returns as long as the file named by WEIR_STALL is there, or before WEIR_STALL_MS have passed, as of a
+ * flash that is busy.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -7,6 +10,8 @@
 #include <unistd.h>
 
 static void stall(void) {
+  const char *ms = getenv("WEIR_STALL_MS");
+  if (ms != NULL) usleep((useconds_t)atoi(ms) * 1000);
   const char *gate = getenv("WEIR_STALL");
   if (gate == NULL || access(gate, F_OK) != 0) return;
   char held[4096];
