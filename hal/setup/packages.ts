@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 
-/** What the machine must have: to run Weir, to measure it, to test it. */
-export const setupModes = ['run', 'bench', 'test'] as const;
+/** What the machine must have: to run Weir, to measure it, to test it, to cut its power. */
+export const setupModes = ['run', 'bench', 'test', 'power'] as const;
 export type SetupMode = (typeof setupModes)[number];
 
 /** A Debian package and what shows, without asking the package manager, that it is there. */
@@ -57,10 +57,18 @@ const toTest: readonly SystemPackage[] = [
   { name: 'libclang-rt-dev', provides: ['/usr/lib/clang/*/lib/linux'], optional: true },
 ];
 
+const toCutPower: readonly SystemPackage[] = [
+  { name: 'qemu-system-x86', provides: ['qemu-system-x86_64'] },
+  // The other busybox needs libraries, and calls itself the same.
+  { name: 'busybox-static', provides: ['busybox', '/usr/share/doc/busybox-static'] },
+  { name: 'e2fsprogs', provides: ['mkfs.ext4', 'e2fsck'] },
+];
+
 const packagesFor: Readonly<Record<SetupMode, readonly SystemPackage[]>> = {
   run: toRun,
   bench: [...toRun, ...toMeasure],
   test: [...toRun, ...toMeasure, ...toTest],
+  power: [...toRun, ...toCutPower],
 };
 
 /** The packages that `mode` wants and of which something is missing. Looks at files only: no process, no network. */

@@ -1,7 +1,7 @@
 /**
- * `node hal/setup/setup.ts run|bench|test`: what npm does before `npm start`, `npm run bench` and `npm test`. Installs the
- * system programs that are missing, builds the native addons; on a machine that is ready it only looks and touches no
- * network.
+ * `node hal/setup/setup.ts run|bench|test|power`: what npm does before `npm start`, `npm run bench`, `npm test` and
+ * `npm run power`. Installs the system programs that are missing, builds the native addons; on a machine that is ready it
+ * only looks and touches no network.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ async function main(args: readonly string[]): Promise<number> {
   const mode = setupModes.find((name) => name === args[0]);
   if (mode === undefined) {
     throw new WeirError('USAGE', 'setup wants to know what for', {
-      advice: 'node hal/setup/setup.ts run|bench|test',
+      advice: `node hal/setup/setup.ts ${setupModes.join('|')}`,
     });
   }
   const missing = missingPackages(mode);

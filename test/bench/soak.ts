@@ -6,6 +6,7 @@ import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CloseStack, describeError, systemClock } from '#base';
 import { createWorld, enterSandbox, type World } from '../../src/demo/world/index.ts';
+import { randomOf } from '../random.ts';
 import { Daemon } from './daemon.ts';
 import { FailingSource, type FailureName, failures } from './failures.ts';
 import { percentile } from './figures.ts';
@@ -33,17 +34,6 @@ interface Repetition {
   readonly awayMs: number;
   /** Of the slowest track of the slowest viewer. */
   readonly recoveryMs: number;
-}
-
-/** mulberry32: a run can be repeated by its seed. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 async function soak(repetitions: number, seed: number): Promise<Report> {
