@@ -68,6 +68,11 @@ export class Daemon implements Closeable {
     return this.#process.pid;
   }
 
+  /** Its `--data`. */
+  get dataDir(): string {
+    return this.#folder;
+  }
+
   /** Over its control socket. */
   async status(): Promise<RelayStatus> {
     return (await askControl(join(this.#folder, 'control.sock'), 'show relay')) as RelayStatus;

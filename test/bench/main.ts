@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- NAME...] [OPTION...]`: measures what Weir promises, in a sandbox of its own. Exit status 0 whether or
- * not a goal is met; 1 when it could not be measured.
+ * not a goal is met; 1 when it could not be measured, or when a record is wrong.
  */
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -11,6 +11,7 @@ import { benchFanout } from './fanout.ts';
 import { benchJoin } from './join.ts';
 import { benchLatency } from './latency.ts';
 import { benchMemory } from './memory.ts';
+import { benchMetering } from './metering.ts';
 import { benchOutage } from './outage.ts';
 import { installPeers } from './peer.ts';
 import { benchPeers } from './peers.ts';
@@ -27,6 +28,7 @@ const usage = `usage: npm run bench [-- NAME...] [OPTION...]
 Only by name, as they take minutes:
   memory    resident set with many viewers
   churn     resident set after many joins and leaves
+  metering  records of sessions beside a packet capture, to the byte
 
   --viewers N[,N]      fanout: 1,10,100,500,1000,2000; latency, slow: 100; peers, outage: 200; memory: 500,2000
   --transport udp|tcp  fanout, peers: both
@@ -35,7 +37,7 @@ Only by name, as they take minutes:
   --rate N             of the feed, Mbit/s; fanout: 8; peers: 4
   --seconds N          of one measurement; 2
   --rounds N           3
-  --joins N            join: 200; churn: 50000
+  --joins N            join: 200; churn: 50000; metering: 200
   --json               the same for programs`;
 
 const optionTypes = {
@@ -79,11 +81,13 @@ const benchmarks: Readonly<Record<string, (options: Options) => Promise<Report>>
   slow: ({ viewers: [viewers = 100] = [], ...options }) => benchSlow({ viewers, ...options }),
   outage: ({ viewers: [viewers = 200] = [], ...options }) => benchOutage({ viewers, ...options }),
   memory: ({ viewers = [500, 2000], ...options }) => benchMemory({ viewers, ...options }),
+  metering: ({ joins = 200, progress }) => benchMetering({ sessions: joins, progress }),
   churn: ({ joins = 50_000, ...options }) => benchChurn({ joins, ...options }),
 };
 
-/** The others take minutes. */
-const shortOnes = Object.keys(benchmarks).filter((name) => name !== 'memory' && name !== 'churn');
+/** They take minutes. */
+const longOnes: readonly string[] = ['memory', 'churn', 'metering'];
+const shortOnes = Object.keys(benchmarks).filter((name) => !longOnes.includes(name));
 
 async function main(argv: readonly string[]): Promise<void> {
   const { names, brief, values } = commandLine(argv);
@@ -117,6 +121,7 @@ async function main(argv: readonly string[]): Promise<void> {
     const report = await benchmarks[name]?.(options);
     if (!report) continue;
     reports[name] = report;
+    if (report.failed) process.exitCode = 1;
     if (!values.json) console.log(`\n${renderReport(report)}`);
   }
   if (values.json) console.log(JSON.stringify(reports, null, 2));

@@ -14,6 +14,8 @@ export interface Report {
   readonly table: readonly (readonly string[])[];
   readonly goals: readonly Goal[];
   readonly notes: readonly string[];
+  /** Something that is no matter of the machine's speed is not as it must be. */
+  readonly failed?: boolean;
   /** The same figures for programs. */
   readonly figures: readonly object[];
 }

@@ -10,8 +10,9 @@ import type { UsageRecord } from '../../src/billing/index.ts';
 import type { World } from '../../src/demo/world/index.ts';
 import { Capture } from './capture.ts';
 import { createLabWorld } from './lab-world.ts';
-import { mediaFlows } from './media-flows.ts';
+import { mediaFlows, takenFlows } from './media-flows.ts';
 import { ScriptedOrigin } from './origin-scripted.ts';
+import type { Packet } from './pcap.ts';
 import { ScriptedViewers } from './viewers-scripted.ts';
 import { Weir } from './weir.ts';
 
@@ -32,6 +33,30 @@ const billing = {
 
 const sources = (count: number, from = 1): string[] =>
   Array.from({ length: count }, (_, index) => `198.19.0.${from + index}`);
+
+/** Nothing leaves the host any more or gets into it. */
+const vanished = `
+table inet weir_vanished {
+  chain in { type filter hook input priority 0; policy drop; }
+  chain out { type filter hook output priority 0; policy drop; }
+}
+`;
+
+/** Until so many viewers by TCP have been sent packets that they do not acknowledge. */
+async function onTheirWay(capture: Capture, viewers: number): Promise<void> {
+  for (const until = Date.now() + 10_000; ; ) {
+    const packets = await capture.packets();
+    const acknowledged = takenFlows(packets);
+    const behind = mediaFlows(packets).filter(
+      ({ transport, destination, rtpPackets }) =>
+        transport === 'tcp' &&
+        rtpPackets >
+          (acknowledged.find((flow) => flow.destination.port === destination.port)?.rtpPackets ?? 0),
+    );
+    if (behind.length >= viewers) return;
+    if (Date.now() > until) throw new Error(`nothing is on its way to ${viewers} viewers`);
+  }
+}
 
 describe('lab: what is billed', function () {
   this.timeout(60_000);
@@ -95,6 +120,48 @@ describe('lab: what is billed', function () {
       assert.equal(subscriber, first ? 'first-ten' : viewer.address.includes(':') ? 'six' : null);
       const amount = first ? (Number(viewerTxBytes) * 0.2) / 1e6 : Number(viewerTxPackets) / 1000;
       assert.equal(charge.amount, amount.toFixed(first ? 6 : 3));
+    }
+  });
+
+  /** As `flow`, of everybody who got media: by TCP what was acknowledged. */
+  const taken = (packets: readonly Packet[]): string[] =>
+    takenFlows(packets)
+      .filter(({ rtpPackets }) => rtpPackets > 0)
+      .map(({ destination, rtpPackets, rtpBytes }) => `${destination.address} ${rtpPackets} ${rtpBytes}`);
+
+  for (const transport of ['udp', 'tcp'] as const) {
+    it(`is by ${transport} what a viewer got until it was killed, to the byte`, async () => {
+      const { host } = world.viewer;
+      await using _weir = await Weir.start(world, { billing, dataDir });
+      await using capture = await Capture.start(host, 'eth0');
+      await using viewers = await ScriptedViewers.start(host, { url, transport, sources: sources(8) });
+      await viewers.settled(10_000);
+      await viewers.watching(5_000);
+      viewers.program.signal('SIGKILL');
+      const all = await recorded(8);
+      assert.deepEqual(all.map(flow).sort(), taken(await capture.stop()).sort());
+    });
+  }
+
+  it('is of viewers whose host vanished what the box sent by UDP, and what they had acknowledged by TCP', async () => {
+    const { host } = world.viewer;
+    const weir = await Weir.start(world, { billing, dataDir });
+    await using capture = await Capture.start(host, 'eth0');
+    await using udp = await ScriptedViewers.start(host, { url, sources: sources(3) });
+    await using tcp = await ScriptedViewers.start(host, { url, transport: 'tcp', sources: sources(3, 6) });
+    for (const group of [udp, tcp]) await group.settled(10_000);
+    for (const group of [udp, tcp]) await group.watching(5_000);
+    // Its link stands, so that it can still be seen what comes there.
+    await host.run('nft', ['-f', '-'], { input: vanished });
+    try {
+      await onTheirWay(capture, 3);
+      await weir.terminate();
+      await weir.close();
+      const packets = await capture.stop();
+      assert.deepEqual((await records()).map(flow).sort(), taken(packets).sort());
+      assert.equal(taken(packets).length, 6);
+    } finally {
+      await host.run('nft', ['delete', 'table', 'inet', 'weir_vanished']);
     }
   });
 

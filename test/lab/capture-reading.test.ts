@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { mediaFlows } from './media-flows.ts';
+import { mediaFlows, takenFlows } from './media-flows.ts';
 import { type Packet, readPcap } from './pcap.ts';
 import { requestsOf } from './rtsp-items.ts';
 import { tcpConnections } from './tcp-connections.ts';
@@ -8,10 +8,13 @@ const client = { address: '198.18.0.10', port: 40_000 };
 const server = { address: '203.0.113.10', port: 554 };
 
 /** One segment of a connection; flags as in `SYN`, `SYN+ACK`, `FIN`. */
-function segment(from: 'client' | 'server', seq: number, text: string, flags = 'ACK'): Packet {
+function segment(from: 'client' | 'server', seq: number, text: string, flags = 'ACK', ackNumber = 0): Packet {
   const [source, destination] = from === 'client' ? [client, server] : [server, client];
   const has = (flag: string) => flags.split('+').includes(flag);
-  const tcp = { seq: seq >>> 0, syn: has('SYN'), ack: has('ACK'), fin: has('FIN'), rst: has('RST') };
+  const tcp = {
+    ...{ seq: seq >>> 0, ackNumber: ackNumber >>> 0 },
+    ...{ syn: has('SYN'), ack: has('ACK'), fin: has('FIN'), rst: has('RST') },
+  };
   const payload = Buffer.from(text, 'latin1');
   return { atMs: 0, kind: 'tcp', source, destination, payload, tcp, etherType: 0x0800 };
 }
@@ -65,6 +68,25 @@ describe('lab: reading captures', () => {
   it('reads an unfinished capture up to its last whole record', () => {
     const file = pcapOf(udpFrame(Buffer.from('abcd')));
     assert.deepEqual(readPcap(file.subarray(0, file.length - 1)), []);
+  });
+
+  it('counts by TCP what the viewer acknowledged, whole packets, and nothing by a reset (RFC 9293 s.3.10.7.4)', () => {
+    const start = 0xffff_ffe0;
+    const frame = `$\0\0\x14${'\x80'.padEnd(20, '\0')}`;
+    const packets = [
+      segment('client', 9, '', 'SYN'),
+      segment('server', start - 1, '', 'SYN+ACK', 10),
+      segment('client', 10, 'PLAY rtsp://o/l RTSP/1.0\r\n\r\n', 'ACK', start),
+      segment('server', start, frame + frame + frame),
+      segment('client', 38, '', 'ACK', start + 24),
+      segment('client', 38, '', 'ACK', start + 71),
+      segment('client', 38, '', 'ACK', start + 24),
+      segment('client', 38, '', 'RST+ACK', start + 72),
+    ];
+    const counts = (flows: ReturnType<typeof mediaFlows>) =>
+      flows.map(({ rtpPackets, rtpBytes }) => [rtpPackets, rtpBytes]);
+    assert.deepEqual(counts(mediaFlows(packets)), [[3, 60]]);
+    assert.deepEqual(counts(takenFlows(packets)), [[2, 40]]);
   });
 
   it('puts segments in order, drops repetitions, and counts over the end of the sequence space (RFC 9293 s.3.4)', () => {

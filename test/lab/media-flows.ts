@@ -1,6 +1,6 @@
 import type { Endpoint, Packet } from './pcap.ts';
 import { rtspItems } from './rtsp-items.ts';
-import { type TcpConnection, tcpConnections, text } from './tcp-connections.ts';
+import { type Chunk, type TcpConnection, tcpConnections, text } from './tcp-connections.ts';
 
 /** RTP that went one way between two ports: one 5-tuple by UDP, one connection by TCP. */
 export interface MediaFlow {
@@ -28,7 +28,17 @@ interface Counting extends MediaFlow {
 }
 
 /** Every media flow of a capture. By UDP the bytes tell RTP from RTCP (RFC 5761 s.4), by TCP the channel does. */
-export function mediaFlows(packets: readonly Packet[]): MediaFlow[] {
+export const mediaFlows = (packets: readonly Packet[]): MediaFlow[] =>
+  flowsIn(packets, ({ toClient }) => toClient);
+
+/** The same, by TCP as far as the viewer acknowledged it; a packet that was acknowledged in part is none. */
+export const takenFlows = (packets: readonly Packet[]): MediaFlow[] =>
+  flowsIn(packets, ({ takenByClient }) => takenByClient);
+
+function flowsIn(
+  packets: readonly Packet[],
+  streamOf: (connection: TcpConnection) => readonly Chunk[],
+): MediaFlow[] {
   const flows = new Map<string, Counting>();
   for (const { kind, source, destination, payload, atMs } of packets) {
     if (kind !== 'udp' || payload.length < 8 || payload.readUInt8(0) >> 6 !== 2) continue;
@@ -38,8 +48,9 @@ export function mediaFlows(packets: readonly Packet[]): MediaFlow[] {
     if (!rtcp && payload.length <= 12) continue;
     add(flowOf(flows, 'udp', source, destination, atMs), payload, rtcp, atMs);
   }
-  for (const { client, server, toClient } of rtspConnections(packets)) {
-    for (const item of rtspItems(toClient)) {
+  for (const connection of rtspConnections(packets)) {
+    const { client, server } = connection;
+    for (const item of rtspItems(streamOf(connection))) {
       if (item.kind !== 'frame') continue;
       const flow = flowOf(flows, 'tcp', server, client, item.atMs);
       add(flow, item.data, item.channel % 2 === 1, item.atMs);

@@ -18,6 +18,8 @@ export interface Endpoint {
 
 export interface TcpFacts {
   readonly seq: number;
+  /** Everything before it has been received; only with `ack`. */
+  readonly ackNumber: number;
   readonly syn: boolean;
   readonly ack: boolean;
   readonly fin: boolean;
@@ -121,6 +123,7 @@ function parseTransport(
   const flags = bytes.readUInt8(13);
   const tcp: TcpFacts = {
     seq: bytes.readUInt32BE(4),
+    ackNumber: bytes.readUInt32BE(8),
     fin: (flags & 0x01) !== 0,
     syn: (flags & 0x02) !== 0,
     rst: (flags & 0x04) !== 0,

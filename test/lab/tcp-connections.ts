@@ -14,6 +14,8 @@ export interface TcpConnection {
   /** What the client sent, in order, without repetitions. */
   readonly toServer: readonly Chunk[];
   readonly toClient: readonly Chunk[];
+  /** What of it the client acknowledged. */
+  readonly takenByClient: readonly Chunk[];
   /** Who sent FIN or RST first, and when; undefined while it is open. */
   readonly ended:
     | { readonly by: 'client' | 'server'; readonly how: 'fin' | 'rst'; readonly atMs: number }
@@ -25,12 +27,31 @@ class Direction {
   readonly chunks: Chunk[] = [];
   readonly #waiting = new Map<number, Chunk>();
   #next: number | undefined;
+  #first: number | undefined;
+  #acknowledgedBytes = 0;
+
+  /** What has been acknowledged, in order. */
+  get acknowledged(): readonly Chunk[] {
+    let left = this.#acknowledgedBytes;
+    return this.chunks.flatMap(({ atMs, bytes }) => {
+      const taken = bytes.subarray(0, Math.max(0, left));
+      left -= taken.length;
+      return taken.length > 0 ? [{ atMs, bytes: taken }] : [];
+    });
+  }
+
+  /** The receiver of this direction has sent that. A reset acknowledges nothing (RFC 9293 s.3.10.7.4). */
+  acknowledge({ tcp }: Packet): void {
+    if (!tcp?.ack || tcp.rst || this.#first === undefined) return;
+    this.#acknowledgedBytes = Math.max(this.#acknowledgedBytes, (tcp.ackNumber - this.#first) | 0);
+  }
 
   add(packet: Packet): void {
     const { tcp, payload, atMs } = packet;
     if (!tcp) return;
     if (tcp.syn) {
       this.#next = (tcp.seq + 1) >>> 0;
+      this.#first = this.#next;
       return;
     }
     if (payload.length === 0) return;
@@ -81,9 +102,14 @@ class Connection implements TcpConnection {
     return this.down.chunks;
   }
 
+  get takenByClient(): readonly Chunk[] {
+    return this.down.acknowledged;
+  }
+
   add(packet: Packet): void {
     const fromClient = same(packet.source, this.client);
     (fromClient ? this.up : this.down).add(packet);
+    (fromClient ? this.down : this.up).acknowledge(packet);
     if (packet.tcp?.fin || packet.tcp?.rst) {
       const how = packet.tcp.rst ? 'rst' : 'fin';
       this.ended ??= { by: fromClient ? 'client' : 'server', how, atMs: packet.atMs };
