@@ -7,6 +7,7 @@ import { LedgerFile } from './ledger-file.ts';
 import type { Run } from './run-table.ts';
 import { discardUnfinished, salvage } from './salvage.ts';
 import { finishReplacing } from './set-aside.ts';
+import { undoInterrupted } from './sqlite.ts';
 import { StateFile } from './state-file.ts';
 
 /** The database of this run, and what was found when it was opened. */
@@ -31,6 +32,7 @@ export function openLedger(
 ): OpenedLedger {
   finishReplacing(files);
   discardUnfinished(files);
+  undoInterrupted(files.database);
   const state = new StateFile(files.state);
   // Made and not yet written when the power went, at the very first start: as if it were not there.
   const unborn = state.state === undefined && statSync(files.database, { throwIfNoEntry: false })?.size === 0;

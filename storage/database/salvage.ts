@@ -69,7 +69,7 @@ const unfinished = (files: StoreFiles): string => join(files.folder, 'weir-salva
 
 /** What a salvage left that was interrupted or found no room. */
 export function discardUnfinished(files: StoreFiles): void {
-  for (const suffix of ['', '-wal', '-shm']) rmSync(unfinished(files) + suffix, { force: true });
+  for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(unfinished(files) + suffix, { force: true });
 }
 
 interface Copied {

@@ -27,7 +27,7 @@ export function finishReplacing(files: StoreFiles): void {
     const stamp = replacement.exec(name)?.[1];
     if (stamp === undefined) continue;
     const aside = asideName(files, stamp);
-    for (const suffix of ['-wal', '']) {
+    for (const suffix of ['-journal', '-wal', '']) {
       if (existsSync(files.database + suffix)) renameSync(files.database + suffix, aside + suffix);
     }
     rmSync(`${files.database}-shm`, { force: true });

@@ -35,6 +35,23 @@ export function openForWriting(path: string): Database {
   return configure(db, pragmas);
 }
 
+/**
+ * Undoes what was interrupted while the database was made: it had no write-ahead log yet, but a rollback journal. Who
+ * opens it for reading is refused until that is done.
+ */
+export function undoInterrupted(path: string): void {
+  if (!existsSync(`${path}-journal`) || !existsSync(path)) return;
+  const db = new Sqlite(path, { timeout: busyTimeoutMs });
+  try {
+    // Any read does it.
+    db.pragma('schema_version');
+  } catch (error) {
+    if (!isCorrupt(error)) throw error;
+  } finally {
+    db.close();
+  }
+}
+
 /** Opens what is there, beside its writer or without it. Closing leaves the write-ahead log as it is. */
 export function openForReading(path: string): Database {
   return configure(

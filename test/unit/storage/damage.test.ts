@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import type { AnchorBody } from '#storage';
 import { all, assertProven, bill, end, Folder, newAlarms, open, prove, session } from './box.ts';
 
@@ -209,6 +219,25 @@ describe('when more than the database is lost', () => {
     }
     rmSync(folder.file('weir.state'));
     writeFileSync(folder.file('weir.db'), '');
+    const alarms = newAlarms();
+    await using store = await open(folder.path, { alarms });
+    assert.deepEqual([alarms.standing(), (await bill(store, 1))[0]?.sequence], [[], 1]);
+  });
+
+  it('nothing is, when the power went in the middle of the first transaction of the first database', async () => {
+    using folder = new Folder();
+    {
+      await using _ = await open(folder.path);
+    }
+    for (const name of ['weir.state', 'weir.db']) rmSync(folder.file(name));
+    // So large that pages are in the file before the commit, and the journal is there to undo them.
+    const making = new DatabaseSync(folder.file('making.db'));
+    making.exec('PRAGMA cache_size = 1; BEGIN; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(100000))');
+    for (const suffix of ['', '-journal']) {
+      copyFileSync(folder.file(`making.db${suffix}`), folder.file(`weir.db${suffix}`));
+    }
+    making.close();
+    assert.ok(statSync(folder.file('weir.db')).size > 0);
     const alarms = newAlarms();
     await using store = await open(folder.path, { alarms });
     assert.deepEqual([alarms.standing(), (await bill(store, 1))[0]?.sequence], [[], 1]);
