@@ -3,10 +3,10 @@
 namespace test {
 
 FeedRig::FeedRig(World& w, std::uint32_t ringBytes, const std::string& address, std::uint32_t ringMs,
-                 std::optional<CatchUp> catchUp)
+                 std::optional<CatchUp> catchUp, StartPointCodec codec)
     : world(w), slot(w.newSlot()), address_(address) {
   FeedOptions options;
-  options.tracks = {{90'000, StartPointCodec::h264, true}, {48'000, StartPointCodec::none, false}};
+  options.tracks = {{90'000, codec, true}, {48'000, StartPointCodec::none, false}};
   options.ringBytes = ringBytes;
   options.ringMs = ringMs;
   options.catchUp = catchUp;

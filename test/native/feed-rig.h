@@ -4,7 +4,7 @@
 
 namespace test {
 
-/** A feed of an H.264 track and an audio track that come by UDP, and viewers of it. */
+/** A feed of a video track (H.264 unless told) and an audio track that come by UDP, and viewers of it. */
 class FeedRig {
  public:
   static constexpr CatchUp kWholeRing{60'000, kMaxRingBytes};
@@ -27,7 +27,8 @@ class FeedRig {
   };
 
   explicit FeedRig(World& world, std::uint32_t ringBytes = 4 * 1024 * 1024, const std::string& address = "127.0.0.1",
-                   std::uint32_t ringMs = 60'000, std::optional<CatchUp> catchUp = kWholeRing);
+                   std::uint32_t ringMs = 60'000, std::optional<CatchUp> catchUp = kWholeRing,
+                   StartPointCodec codec = StartPointCodec::h264);
 
   /** A new upstream session: other pairs, other ports of the origin. */
   void resume();

@@ -2,9 +2,10 @@
 
 #include "check.h"
 #include "clock.h"
+#include "feed-rig.h"
 #include "transport-stream-starts.h"
 
-using namespace weir;
+using namespace test;
 
 namespace {
 
@@ -69,6 +70,12 @@ Bytes media(unsigned pid, bool randomAccess) {
   return packet;
 }
 
+Bytes joined(const std::vector<Bytes>& packets) {
+  Bytes payload;
+  for (const Bytes& packet : packets) payload.insert(payload.end(), packet.begin(), packet.end());
+  return payload;
+}
+
 struct Finder {
   TransportStreamStarts starts;
   std::uint64_t position = 10;
@@ -76,9 +83,7 @@ struct Finder {
 
   /** The payload is made of these packets; the start point that it shows, or -1. */
   std::int64_t take(const std::vector<Bytes>& packets) {
-    Bytes payload;
-    for (const Bytes& packet : packets) payload.insert(payload.end(), packet.begin(), packet.end());
-    const auto start = starts.take(payload, position++, nowNs += 10 * kNsPerMs);
+    const auto start = starts.take(joined(packets), position++, nowNs += 10 * kNsPerMs);
     return start ? static_cast<std::int64_t>(*start) : -1;
   }
 };
@@ -136,6 +141,79 @@ TEST("a transport stream that begins anew is learnt again") {
   finder.starts.restart();
   CHECK_EQ(finder.take({media(kVideoPid, true)}), -1);
   CHECK_EQ(finder.take({association(), map(kPicturesAndSound), media(kVideoPid, true)}), 12);
+}
+
+TEST("a stream known to do without the indicator is begun at its tables, also when it begins anew") {
+  Finder finder;
+  finder.take({association(), map(kPicturesAndSound)});
+  finder.nowNs += 5 * kNsPerSecond;
+  CHECK_EQ(finder.take({association(), map(kPicturesAndSound)}), 11);
+  finder.starts.restart();
+  CHECK_EQ(finder.take({media(kVideoPid, false)}), -1);
+  CHECK_EQ(finder.take({association(), map(kPicturesAndSound)}), 13);
+}
+
+namespace {
+
+/** A viewer of a transport stream whose source comes back; its packets are numbered from 500 then. */
+struct ResumedStream {
+  static constexpr std::uint16_t kLastSeq = 100;
+
+  World world;
+  FeedRig rig{world, 4 * 1024 * 1024, "127.0.0.1", 60'000, FeedRig::kWholeRing, StartPointCodec::mp2t};
+  std::unique_ptr<FeedRig::UdpViewer> viewer = rig.addUdp();
+  std::uint16_t seq = 500;
+
+  ResumedStream() {
+    rig.play(viewer->id);
+    const Bytes last = rtp(kLastSeq, 9000, joined({association(), map(kPicturesAndSound), media(kVideoPid, true)}));
+    rig.send(0, last);
+    CHECK(viewer->rtp.receive() == last);
+    rig.resume();
+  }
+
+  /** An RTP packet of its own, with a time of its own (RFC 2250 s.2). */
+  Bytes send(const std::vector<Bytes>& packets) {
+    const Bytes packet = rtp(seq, seq * 100U, joined(packets));
+    ++seq;
+    rig.send(0, packet);
+    return packet;
+  }
+
+  /** The viewer gets this one as the `index`th since its source came back. */
+  void checkGot(const Bytes& sent, unsigned index) {
+    const Bytes got = viewer->rtp.receive();
+    CHECK_EQ(unsigned{readU16(&got[2])}, kLastSeq + 1U + index);
+    CHECK(Bytes(got.begin() + 12, got.end()) == Bytes(sent.begin() + 12, sent.end()));
+  }
+};
+
+}  // namespace
+
+TEST("a transport stream that is resumed goes on at the tables before a picture, not at any tables") {
+  ResumedStream stream;
+  stream.send({association(), map(kPicturesAndSound)});
+  stream.send({media(kVideoPid, false)});
+  const Bytes tables = stream.send({association(), map(kPicturesAndSound)});
+  const Bytes sound = stream.send({media(kAudioPid, true)});
+  const Bytes picture = stream.send({media(kVideoPid, true)});
+  const Bytes next = stream.send({media(kVideoPid, false)});
+  const Bytes* const all[] = {&tables, &sound, &picture, &next};
+  for (unsigned i = 0; i < 4; ++i) stream.checkGot(*all[i], i);
+  CHECK_EQ(stream.world.counter(stream.rig.slot, FeedCounter::resumeDroppedPackets), 2U);
+  CHECK_EQ(stream.world.counter(stream.rig.slot, FeedCounter::startPoints), 2U);
+  // Where the ring has it: who comes now begins at the tables as well.
+  const auto late = stream.rig.addUdp();
+  CHECK_EQ(unsigned{late->starts.at(0).seq}, ResumedStream::kLastSeq + 1U);
+}
+
+TEST("a resumed transport stream whose tables lie far before its picture goes on at the picture") {
+  ResumedStream stream;
+  stream.send({association(), map(kPicturesAndSound)});
+  for (int i = 0; i < 70; ++i) stream.send({media(kVideoPid, false)});
+  const Bytes picture = stream.send({media(kVideoPid, true)});
+  stream.checkGot(picture, 0);
+  CHECK_EQ(stream.world.counter(stream.rig.slot, FeedCounter::resumeDroppedPackets), 71U);
 }
 
 TEST("a transport stream that is cut, out of step or lies about its lengths shows nothing and harms nothing") {

@@ -184,24 +184,59 @@ void FeedTrack::waitOrPassOn(const RtpPacket& packet, ByteView bytes, std::int64
   }
 }
 
-/** The start point is the first packet of its access unit, but a later one shows it: the unit is kept until then. */
 void FeedTrack::waitForStart(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, bool newest) {
   const bool late = loop_.nowNs() >= waitUntilNs_;
   const bool decides = decidesStart_ || late || !feed_.startsDecided();
-  if (!waiting_.empty() && parseRtp(waiting_.front())->rtpTime != packet.rtpTime) dropWaiting();
-  if (!decides || !newest || waiting_.size() == kMaxWaiting) {
+  if (!decides || !newest) {
     feed_.counters().add(FeedCounter::resumeDroppedPackets, 1);
     return;
   }
-  waiting_.emplace_back(bytes.begin(), bytes.end());
-  if (decidesStart_ && !late && !showsStart(options_.codec, packet)) return;
+  // Of a unit that was too long only the beginning was kept: no packet would follow on it.
+  if (late && waiting_.size() == kMaxWaiting) dropWaiting();
+  const bool complete = completesStart(packet, bytes);
+  if (decidesStart_ && !late && !complete) return;
+  const std::vector<Bytes> start = std::exchange(waiting_, {});
   feed_.endWaiting(*this);
-  for (const Bytes& kept : std::exchange(waiting_, {})) passOn(*parseRtp(kept), kept, arrivalNs, true);
+  for (const Bytes& kept : start) passOn(*parseRtp(kept), kept, arrivalNs, true);
 }
 
-void FeedTrack::dropWaiting() {
-  feed_.counters().add(FeedCounter::resumeDroppedPackets, waiting_.size());
-  waiting_.clear();
+/**
+ * Keeps a packet while media waits, with those before it that a start point would begin with: of its access unit, or
+ * from the tables of a transport stream on. True when the start point has shown.
+ */
+bool FeedTrack::completesStart(const RtpPacket& packet, ByteView bytes) {
+  if (options_.codec == StartPointCodec::mp2t) {
+    const std::uint64_t position = waited_++;
+    const auto start = transportStream_.take(packet.payload, position, loop_.nowNs());
+    const std::uint64_t before = position - start.value_or(transportStream_.tablesAt().value_or(position));
+    // Tables that lie too far back: viewers have had them, and get them again soon.
+    dropWaiting(before < kMaxWaiting ? before : 0);
+    waiting_.emplace_back(bytes.begin(), bytes.end());
+    return start.has_value();
+  }
+  if (!waiting_.empty() && parseRtp(waiting_.front())->rtpTime != packet.rtpTime) dropWaiting();
+  if (waiting_.size() == kMaxWaiting) {
+    feed_.counters().add(FeedCounter::resumeDroppedPackets, 1);
+    return false;
+  }
+  waiting_.emplace_back(bytes.begin(), bytes.end());
+  return showsStart(options_.codec, packet);
+}
+
+void FeedTrack::endWaiting() {
+  if (waitUntilNs_ == 0) return;
+  waitUntilNs_ = 0;
+  dropWaiting();
+  // It has counted what waited; from here on it counts as the ring does.
+  transportStream_.restart();
+}
+
+/** All but the newest. */
+void FeedTrack::dropWaiting(std::size_t keep) {
+  if (waiting_.size() <= keep) return;
+  const std::size_t dropped = waiting_.size() - keep;
+  feed_.counters().add(FeedCounter::resumeDroppedPackets, dropped);
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(dropped));
 }
 
 void FeedTrack::passOn(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, bool newest) {

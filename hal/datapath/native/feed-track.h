@@ -44,7 +44,7 @@ class FeedTrack final : UdpUpstream, FrameTaker, OrderedPackets {
   /** The source is gone; the next one begins anew, and media waits for a start point if it is to `wait`. */
   void resume(bool wait);
   /** A start point came, here or on another track. */
-  void endWaiting() { waitUntilNs_ = 0; }
+  void endWaiting();
 
   /** The latest compound packet with a sender report, as viewers get it; empty before the first. */
   [[nodiscard]] ByteView senderReport() const { return reportWaits_ ? ByteView{} : ByteView{senderReport_}; }
@@ -68,7 +68,8 @@ class FeedTrack final : UdpUpstream, FrameTaker, OrderedPackets {
   void beginAnew(const RtpPacket& packet);
   void waitOrPassOn(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, bool newest);
   void waitForStart(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, bool newest);
-  void dropWaiting();
+  [[nodiscard]] bool completesStart(const RtpPacket& packet, ByteView bytes);
+  void dropWaiting(std::size_t keep = 0);
   void passOn(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, bool newest);
   void goOn(const RtpPacket& packet, std::int64_t arrivalNs);
   [[nodiscard]] std::uint32_t alignedTime(const RtpPacket& packet, std::int64_t arrivalNs) const;
@@ -103,8 +104,10 @@ class FeedTrack final : UdpUpstream, FrameTaker, OrderedPackets {
   bool anew_ = false;
   /** Media waits for a start point, at most until then; 0: it does not. */
   std::int64_t waitUntilNs_ = 0;
-  /** The access unit that comes in meanwhile; whether it is a start point shows later. */
+  /** What comes in meanwhile and may belong to a start point: that shows later. */
   std::vector<Bytes> waiting_;
+  /** How many packets have waited in all. */
+  std::uint64_t waited_ = 0;
   /** Where the source went on, and its clocks before that: what the other tracks are aligned with. */
   std::uint32_t resumedAt_ = 0;
   std::optional<ReportTime> reportBefore_;

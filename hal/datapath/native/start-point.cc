@@ -131,20 +131,6 @@ bool vp9(ByteView payload) {
   return at < payload.size() && (payload[at] >> 1 & 0x07) == 0;
 }
 
-/** Specification: RFC 2250 s.2; ISO 13818-1 2.4.3.4: random_access_indicator, or the programme association table. */
-bool mp2t(ByteView payload) {
-  constexpr std::size_t kPacket = 188;
-  for (std::size_t at = 0; at + kPacket <= payload.size(); at += kPacket) {
-    const ByteView packet = payload.subspan(at, kPacket);
-    if (packet[0] != 0x47) return false;
-    const unsigned pid = readU16(&packet[1]) & 0x1fff;
-    if (pid == 0 && (packet[1] & 0x40) != 0) return true;
-    const bool adaptation = (packet[3] & 0x20) != 0 && packet[4] > 0;
-    if (adaptation && (packet[5] & 0x40) != 0) return true;
-  }
-  return false;
-}
-
 /** Specification: RFC 2435 s.3.1.2: every picture stands alone; fragment offset 0 begins one. */
 bool mjpeg(ByteView payload) { return payload.size() >= 8 && (readU32(payload.data()) & 0xffffff) == 0; }
 
@@ -165,7 +151,8 @@ bool showsStart(StartPointCodec codec, const RtpPacket& packet) {
     case StartPointCodec::av1: return av1(packet.payload);
     case StartPointCodec::vp8: return vp8(packet.payload);
     case StartPointCodec::vp9: return vp9(packet.payload);
-    case StartPointCodec::mp2t: return mp2t(packet.payload);
+    // A packet alone does not show it: TransportStreamStarts.
+    case StartPointCodec::mp2t: return false;
     case StartPointCodec::mjpeg: return mjpeg(packet.payload);
     case StartPointCodec::mpeg4: return mpeg4(packet.payload);
     case StartPointCodec::none: return true;

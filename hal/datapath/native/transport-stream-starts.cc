@@ -74,6 +74,13 @@ std::optional<std::uint64_t> TransportStreamStarts::take(ByteView payload, std::
   return start;
 }
 
+void TransportStreamStarts::restart() {
+  mapPid_.reset();
+  videoPid_.reset();
+  tablesAt_.reset();
+  mapped_ = false;
+}
+
 /** No picture will have it: there are none, or it is not used. */
 bool TransportStreamStarts::withoutIndicator(std::int64_t nowNs) const {
   return !videoPid_ || (!indicates_ && nowNs - sinceNs_ > kIndicatorPatienceNs);

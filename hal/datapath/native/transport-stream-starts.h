@@ -16,8 +16,10 @@ class TransportStreamStarts {
  public:
   /** Takes an RTP payload (RFC 2250 s.2) in; returns the position of the start point that it completes. */
   std::optional<std::uint64_t> take(ByteView payload, std::uint64_t position, std::int64_t nowNs);
-  /** The stream begins anew. */
-  void restart() { *this = {}; }
+  /** Where the newest tables lie. */
+  [[nodiscard]] std::optional<std::uint64_t> tablesAt() const { return tablesAt_; }
+  /** The stream begins anew: its tables are to be learnt again. Whether its source uses the indicator is known already. */
+  void restart();
 
  private:
   [[nodiscard]] bool withoutIndicator(std::int64_t nowNs) const;
