@@ -10,7 +10,7 @@ const seconds = Number(process.env.WEIR_FUZZ_SECONDS ?? 5);
 const sanitize = '-fsanitize=address,undefined';
 const sources = [
   ...['address', 'continuity', 'disposable', 'reorder-window', 'rtcp', 'rtp', 'rtp-sequence'],
-  ...['rtsp-framer', 'start-point'],
+  ...['rtsp-framer', 'start-point', 'transport-stream-starts'],
 ].map((name) => `${nativeFolder}/${name}.cc`);
 
 /** clang with libFuzzer where it is there, else g++ and a driver of our own. */
