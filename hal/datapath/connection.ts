@@ -1,4 +1,4 @@
-import { Signal } from '#base';
+import { isWeirError, Signal, WeirError } from '#base';
 import type { Parcel } from './addon.ts';
 import type { CounterSlot } from './counters.ts';
 import type { EnginePort } from './engine-port.ts';
@@ -50,7 +50,7 @@ export class NativeConnection implements InterleavedConnection {
   }
 
   /**
-   * Takes it to another engine; DATAPATH_FAILED while frames of somebody go by it. What was read and not parsed, and what
+   * Takes it to another engine; CONNECTION_BUSY while frames of somebody go by it. What was read and not parsed, and what
    * is queued and not sent, goes along.
    */
   moveTo(port: EnginePort): Promise<void> {
@@ -91,7 +91,7 @@ export class NativeConnection implements InterleavedConnection {
     if (from === port) return;
     this.#moving = true;
     try {
-      const parcel = await from.request<Parcel>('releaseConnection', { id: this.#id });
+      const parcel = await from.request<Parcel>('releaseConnection', { id: this.#id }).catch(inUse);
       this.#deafen();
       await this.#arrive(port, parcel);
       from.disown(this);
@@ -137,4 +137,13 @@ export class NativeConnection implements InterleavedConnection {
     if (this.#moving) this.#held.push(command);
     else if (!this.#port.closed) command();
   }
+}
+
+/** Two engines cannot write one connection. */
+function inUse(error: unknown): never {
+  if (!isWeirError(error) || error.fields.errno !== 'EBUSY') throw error;
+  throw new WeirError('CONNECTION_BUSY', 'the connection carries a feed of another engine thread', {
+    advice: 'use a connection for each feed',
+    cause: error,
+  });
 }

@@ -18,6 +18,8 @@ export type Refusal =
   | { readonly why: 'not-admitted'; readonly text: string }
   /** A part of this box is not able to serve it just now. */
   | { readonly why: 'not-now'; readonly text: string }
+  /** The viewer's connection carries another feed, and this one cannot join it there. */
+  | { readonly why: 'connection-busy' }
   /** Not allowed in the session's state. */
   | { readonly why: 'state' }
   /** The viewer's right to it is not proven at the origin. */

@@ -1,4 +1,4 @@
-import { type Clock, describeError, type Log, Signal } from '#base';
+import { type Clock, describeError, isWeirError, type Log, Signal } from '#base';
 import type { TrackStart, ViewerCounters, ViewerTrack } from '#hal';
 import {
   type Caller,
@@ -188,7 +188,12 @@ export class Viewer implements ViewerSession, ViewerSummary {
       const outcome = await feed.play(options.range, options.proof);
       return outcome.ok ? this.#playing([]) : outcome;
     }
-    return this.#playing(await this.#takeIn(options.tracks, first ? firstPacketWaitMs : nextPacketWaitMs));
+    try {
+      return this.#playing(await this.#takeIn(options.tracks, first ? firstPacketWaitMs : nextPacketWaitMs));
+    } catch (error) {
+      if (!isWeirError(error, 'CONNECTION_BUSY')) throw error;
+      return refused({ why: 'connection-busy' });
+    }
   }
 
   #playing(starts: readonly TrackStart[]): Outcome<readonly TrackStart[]> {

@@ -216,7 +216,7 @@ describe('several engine threads', () => {
     const viewer = await feeds[0].addViewer({ tracks: [interleaved(connection)], startWaitMs: 0 });
     await viewer.play();
     const second = feeds[1].addViewer({ tracks: [interleaved(connection, 2)], startWaitMs: 0 });
-    await assert.rejects(second, code('DATAPATH_FAILED'));
+    await assert.rejects(second, code('CONNECTION_BUSY'));
     const packet = rtp({ seq: 1, payload: Buffer.alloc(50) });
     source.send(upstream.rtp, packet);
     const [bytes] = (await once(far, 'data')) as [Buffer];

@@ -1,5 +1,6 @@
 /** What viewers and origins do differently from each other, and are right to. */
 import assert from 'node:assert/strict';
+import { WeirError } from '#base';
 import { encodeFrame } from '../../../hal/sim/interleaved.ts';
 import type { SimUdpSocket } from '../../../hal/sim/udp.ts';
 import type { RtspResponse } from '../../../src/protocol/rtsp/wire/index.ts';
@@ -324,6 +325,30 @@ describe('RTSP variants', () => {
       const { played } = await watch(relay.dial(), [[video, tcp(0)]]);
       assert.equal(played.status, 200);
     });
+  });
+
+  it('answers 503 to PLAY on a connection that carries a feed of another engine thread, and plays that one by UDP', async () => {
+    const { viewer, Session } = await watch(relay.dial(address), [[video, tcp(0)]]);
+    const [feed] = relay.datapath.feeds;
+    assert.ok(feed);
+    const addViewer = feed.addViewer;
+    feed.addViewer = async () => {
+      throw new WeirError('CONNECTION_BUSY', 'scripted');
+    };
+    const set = await viewer.ask('SETUP', `${url}/stream=${video}`, { Transport: tcp(2) });
+    const second = { Session: sessionOf(set) };
+    assert.notEqual(second.Session, Session);
+    const refused = await viewer.ask('PLAY', `${url}/`, second);
+    assert.deepEqual([refused.status, refused.phrase], [503, 'Another Feed On This Connection']);
+    feed.addViewer = addViewer;
+    const far = relay.datapath.udpSocket({ address, port: 7000 });
+    const again = await viewer.ask('SETUP', `${url}/stream=${video}`, { ...second, Transport: udp(7000) });
+    assert.equal(again.status, 200);
+    assert.equal((await viewer.ask('PLAY', `${url}/`, second)).status, 200);
+    push(video, 900);
+    await settled();
+    assert.ok(seqsOn(viewer, 0).includes(900), 'the first session has gone on');
+    assert.ok(seqsAt(far).includes(900));
   });
 });
 

@@ -29,6 +29,8 @@ export function replyTo(refusal: Refusal): Reply {
       return { status: 453 };
     case 'not-now':
       return { status: 503 };
+    case 'connection-busy':
+      return { status: 503, phrase: 'Another Feed On This Connection' };
     case 'state':
     case 'not-proven':
       return { status: 455 };
