@@ -65,6 +65,16 @@ export function parsePrefix(text: string): IpPrefix {
   return { address: formatIp(bytes), prefixLength };
 }
 
+/** Whether the address belongs to the network of `prefix`. */
+export function isWithin(bytes: IpBytes, prefix: IpPrefix): boolean {
+  const network = parseIp(prefix.address);
+  if (network?.length !== bytes.length) return false;
+  return network.every((byte, index) => {
+    const significant = Math.max(0, Math.min(8, prefix.prefixLength - 8 * index));
+    return (byte ^ (bytes[index] ?? 0)) >> (8 - significant) === 0;
+  });
+}
+
 /** 169.254.0.0/16 (RFC 3927) or fe80::/10 (RFC 4291 s.2.5.6). */
 export function isLinkLocal(bytes: IpBytes): boolean {
   const [first = 0, second = 0] = bytes;

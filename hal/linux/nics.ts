@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { describeError, type Log, Signal, WeirError } from '#base';
-import { formatIp, parseIp, parsePrefix } from '../ip-address.ts';
+import { formatIp, type IpBytes, isWithin, parseIp, parsePrefix } from '../ip-address.ts';
 import { type Nic, type NicConfig, type NicCounters, type NicRole, type Nics, nicRoles } from '../nics.ts';
 import { isErrno } from './netlink.ts';
 import { findNic, matchingNics, type NicCandidate, type NicStep, planNic } from './nic-plan.ts';
@@ -85,7 +85,14 @@ export class LinuxNics implements Nics {
   macOf(address: string): string | undefined {
     const bytes = parseIp(address);
     const access = this.#nics.get('access');
-    return bytes && access && this.#neighbours.get(neighbourKey(access.ifindex, formatIp(bytes)));
+    // A router may ask for the box's address in the name of who is behind it: the kernel remembers that as a neighbour.
+    if (!bytes || !access || !this.#isAttached(access.ifindex, bytes)) return undefined;
+    return this.#neighbours.get(neighbourKey(access.ifindex, formatIp(bytes)));
+  }
+
+  /** Without a router between: in a subnet of that link. */
+  #isAttached(ifindex: number, bytes: IpBytes): boolean {
+    return [...this.#addresses.values()].some((own) => own.ifindex === ifindex && isWithin(bytes, own));
   }
 
   close(): Promise<void> {

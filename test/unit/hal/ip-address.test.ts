@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { isWeirError } from '#base';
-import { canonicalIp, formatIp, isLinkLocal, parseIp, parsePrefix } from '../../../hal/ip-address.ts';
+import {
+  canonicalIp,
+  formatIp,
+  isLinkLocal,
+  isWithin,
+  parseIp,
+  parsePrefix,
+} from '../../../hal/ip-address.ts';
 
 const table: ReadonlyArray<readonly [text: string, hex: string, canonical: string]> = [
   ['192.0.2.1', 'c0000201', '192.0.2.1'],
@@ -61,6 +68,22 @@ describe('IP addresses', () => {
       assert.throws(
         () => parsePrefix(text),
         (error) => isWeirError(error, 'CONFIG_BAD_VALUE'),
+      );
+    });
+  }
+
+  for (const [prefix, inside, outside] of [
+    ['192.0.2.129/24', ['192.0.2.0', '192.0.2.255'], ['192.0.3.1', '2001:db8::1']],
+    ['192.0.2.130/25', ['192.0.2.128', '192.0.2.255'], ['192.0.2.127']],
+    ['192.0.2.1/32', ['192.0.2.1'], ['192.0.2.0']],
+    ['0.0.0.0/0', ['192.0.2.1'], ['::']],
+    ['2001:db8:0:ff00::1/58', ['2001:db8:0:ff3f::'], ['2001:db8:0:ff40::', '192.0.2.1']],
+  ] as const) {
+    it(`knows which addresses belong to the network of ${prefix}`, () => {
+      const belongs = (text: string) => isWithin(parseIp(text) ?? new Uint8Array(), parsePrefix(prefix));
+      assert.deepEqual(
+        [inside, outside].map((texts) => texts.map(belongs)),
+        [inside.map(() => true), outside.map(() => false)],
       );
     });
   }
