@@ -26,6 +26,8 @@ import { type OriginCredentials, OwnSignature } from './own-signature.ts';
 import { readPresentation } from './presentation.ts';
 
 const teardownMs = 1000;
+/** A notice is one of several requests before the end: an origin that does not answer must not hold up TEARDOWN. */
+const noticeMs = 2000;
 
 export interface OriginSessionOptions {
   readonly datapath: Datapath;
@@ -58,6 +60,8 @@ export class RtspOriginSession implements OriginSession {
   /** The transport that worked for the first track; the others follow it. */
   #lower: Lower | undefined;
   #keepAlive: KeepAlive | undefined;
+  /** The origin is not there any more; this has been told. */
+  #lost = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: OriginSessionOptions) {
@@ -209,9 +213,10 @@ export class RtspOriginSession implements OriginSession {
   }
 
   async notify(contentType: string, body: Uint8Array): Promise<number | undefined> {
-    if (this.#rtspSessionId === undefined || !this.signsItself) return undefined;
+    if (this.#rtspSessionId === undefined || !this.signsItself || this.#lost) return undefined;
     const headers: [string, string][] = [['Content-Type', contentType]];
-    const answered = await this.#request('SET_PARAMETER', this.#aggregateUrl, headers, { body });
+    const timeoutMs = Math.min(noticeMs, this.#options.timeoutMs);
+    const answered = await this.#request('SET_PARAMETER', this.#aggregateUrl, headers, { body, timeoutMs });
     if (answered.ok) return answered.value.status;
     return answered.refusal.why === 'origin' ? answered.refusal.answer.status : undefined;
   }
@@ -328,6 +333,7 @@ export class RtspOriginSession implements OriginSession {
 
   #over(text: string): void {
     if (this.#closing || this.#rtspSessionId === undefined) return;
+    this.#lost = true;
     this.ended.emit({ text });
   }
 }
