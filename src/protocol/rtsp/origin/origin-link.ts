@@ -22,6 +22,8 @@ export interface LinkOptions {
   readonly log: Log;
 }
 
+const givenUp = { why: 'unreachable', timedOut: true, text: 'given up for the end of the session' } as const;
+
 interface Pending {
   readonly resolve: (outcome: Outcome<RtspResponse>) => void;
 }
@@ -36,6 +38,8 @@ export class OriginLink {
   readonly #pending = new Map<number, Pending>();
   #lastCSeq = 0;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Grows when what waits for its turn is given up. */
+  #round = 0;
   #endText: string | undefined;
 
   private constructor(options: LinkOptions, connection: TcpConnection) {
@@ -70,9 +74,22 @@ export class OriginLink {
     body?: Uint8Array;
     timeoutMs?: number;
   }): Promise<Outcome<RtspResponse>> {
-    const result = this.#turn.then(() => this.#exchange(request));
+    const round = this.#round;
+    const result = this.#turn.then(() => {
+      return round === this.#round ? this.#exchange(request) : refused(givenUp);
+    });
     this.#turn = result.catch(() => {});
     return result;
+  }
+
+  /** Resolves when all requests so far are over; those that are not within `limitMs` are given up. */
+  async settle(limitMs: number): Promise<void> {
+    const timer = setTimeout(() => {
+      this.#round += 1;
+      for (const { resolve } of this.#pending.values()) resolve(refused(givenUp));
+    }, limitMs);
+    await this.#turn;
+    clearTimeout(timer);
   }
 
   async #exchange(request: {

@@ -213,7 +213,8 @@ export class RtspOriginSession implements OriginSession {
   }
 
   async notify(contentType: string, body: Uint8Array): Promise<number | undefined> {
-    if (this.#rtspSessionId === undefined || !this.signsItself || this.#lost) return undefined;
+    if (this.#rtspSessionId === undefined || !this.signsItself || this.#lost || this.#closing)
+      return undefined;
     const headers: [string, string][] = [['Content-Type', contentType]];
     const timeoutMs = Math.min(noticeMs, this.#options.timeoutMs);
     const answered = await this.#request('SET_PARAMETER', this.#aggregateUrl, headers, { body, timeoutMs });
@@ -241,6 +242,8 @@ export class RtspOriginSession implements OriginSession {
 
   async #teardown(): Promise<void> {
     if (!this.#link?.alive || this.#rtspSessionId === undefined) return;
+    // An origin that is gone answers nothing: TEARDOWN does not wait for all that was asked before.
+    await this.#link.settle(teardownMs);
     await this.#request('TEARDOWN', this.#aggregateUrl, [], { timeoutMs: teardownMs });
   }
 
