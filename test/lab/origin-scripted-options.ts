@@ -18,10 +18,13 @@ export interface ScriptedOriginOptions {
   readonly range: string;
   /** Sends this many packets before the answer to PLAY. */
   readonly packetsBeforePlayAnswer: number;
+  /** Pictures of one packet each, but for those at which a decoder can start. */
   readonly packetsPerSecond: number;
   readonly payloadBytes: number;
-  /** Every so many packets a decoder can start. */
+  /** Every so many pictures a decoder can start. */
   readonly packetsPerStart: number;
+  /** How many packets such a picture has, sent all at once. */
+  readonly startPackets: number;
   /** Sends so many packets at once, in this order: [0, 2, 1] changes every second with its third, [0, 1, 1] doubles one. */
   readonly sendOrder: readonly number[];
   readonly sessionTimeoutSeconds: number;
@@ -43,6 +46,7 @@ export const scriptedOriginDefaults: Omit<ScriptedOriginOptions, 'port'> = {
   packetsPerSecond: 100,
   payloadBytes: 1000,
   packetsPerStart: 50,
+  startPackets: 1,
   sendOrder: [0],
   sessionTimeoutSeconds: 60,
   methods: ['OPTIONS', 'DESCRIBE', 'SETUP', 'PLAY', 'PAUSE', 'GET_PARAMETER', 'SET_PARAMETER', 'TEARDOWN'],

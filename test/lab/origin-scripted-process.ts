@@ -21,7 +21,7 @@ class Media {
   /** Made and not sent yet: they go together. */
   #made: Buffer[] = [];
   #seq = 1000;
-  #packets = 0;
+  #pictures = 0;
 
   constructor() {
     const startedMs = performance.now();
@@ -38,7 +38,7 @@ class Media {
   }
 
   get rtpTime(): number {
-    return (this.#packets * 90_000) / options.packetsPerSecond;
+    return (this.#pictures * 90_000) / options.packetsPerSecond;
   }
 
   add(outlet: (packet: Buffer) => void): () => void {
@@ -46,16 +46,23 @@ class Media {
     return () => this.#outlets.delete(outlet);
   }
 
+  /** The next picture. */
   send(): void {
-    const packet = Buffer.alloc(12 + options.payloadBytes, this.#packets & 0xff);
-    packet.writeUInt16BE(0x80_e0, 0);
+    const start = this.#pictures % options.packetsPerStart === 0;
+    for (let left = start ? options.startPackets : 1; left > 0; left -= 1)
+      this.#sendPacket(start, left === 1);
+    this.#pictures += 1;
+  }
+
+  #sendPacket(start: boolean, last: boolean): void {
+    const packet = Buffer.alloc(12 + options.payloadBytes, this.#pictures & 0xff);
+    packet.writeUInt16BE(last ? 0x80_e0 : 0x80_60, 0);
     packet.writeUInt16BE(this.#seq, 2);
     packet.writeUInt32BE(this.rtpTime >>> 0, 4);
     packet.writeUInt32BE(options.ssrc, 8);
     // RFC 6184 s.5.4: one NAL unit; an IDR slice (5) where a decoder can start, else a slice (1).
-    packet.writeUInt8(this.#packets % options.packetsPerStart === 0 ? 0x65 : 0x41, 12);
+    packet.writeUInt8(start ? 0x65 : 0x41, 12);
     this.#seq = (this.#seq + 1) & 0xffff;
-    this.#packets += 1;
     this.#made.push(packet);
     if (this.#made.length < new Set(options.sendOrder).size) return;
     const made = this.#made;

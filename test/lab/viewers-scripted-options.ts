@@ -10,6 +10,8 @@ export interface ScriptedViewersOptions {
   readonly clientPort: number;
   /** The name and password of each viewer, or none. */
   readonly credentials: { readonly user: string; readonly password: string } | undefined;
+  /** Of each UDP socket; the system's own with 0. */
+  readonly receiveBytes: number;
   /** Sends an empty RTP packet to the server's port before PLAY, as players do. */
   readonly punch: boolean;
 }
@@ -18,6 +20,7 @@ export const scriptedViewersDefaults = {
   transport: 'udp',
   clientPort: 0,
   credentials: undefined,
+  receiveBytes: 1 << 20,
   punch: true,
 } as const satisfies Partial<ScriptedViewersOptions>;
 

@@ -223,7 +223,9 @@ async function udpPair(address: string, wanted: number): Promise<[UdpSocket, Udp
 }
 
 function udpSocket(address: string, port: number): Promise<UdpSocket | undefined> {
-  const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 });
+  const type = address.includes(':') ? 'udp6' : 'udp4';
+  const { receiveBytes } = options;
+  const socket = createSocket({ type, ...(receiveBytes > 0 && { recvBufferSize: receiveBytes }) });
   return new Promise((resolve) => {
     socket.once('error', () => resolve(undefined));
     socket.bind(port, address, () => {

@@ -17,6 +17,8 @@ export interface ShownFeed {
   readonly latePackets: string;
   readonly duplicatePackets: string;
   readonly reconnections: number;
+  readonly rxPackets: string;
+  readonly startPoints: string;
 }
 
 export interface ShownThread {
@@ -34,6 +36,7 @@ export interface ShownViewer {
   readonly txPackets: string;
   readonly txBytes: string;
   readonly rxRtcpPackets: string;
+  readonly droppedPackets: string;
   readonly oversizedPackets: string;
 }
 
