@@ -12,3 +12,4 @@ export {
   isWeirError,
   WeirError,
 } from './weir-error.ts';
+export { within } from './within.ts';

@@ -1,4 +1,13 @@
-import { type Alarms, type Clock, type Closeable, describeError, type Log, Signal, WeirError } from '#base';
+import {
+  type Alarms,
+  type Clock,
+  type Closeable,
+  describeError,
+  type Log,
+  Signal,
+  WeirError,
+  within,
+} from '#base';
 import type { LeftOpenSession, Store, StoredEntry } from '#storage';
 import type { Config } from '../config/index.ts';
 import { Meter, type UsageSample } from '../meter/index.ts';
@@ -399,10 +408,7 @@ export class BillingManager implements Admission, SessionStart, Closeable {
 
   async #shutdown(): Promise<void> {
     for (const timer of this.#timers) timer[Symbol.dispose]();
-    const late = new AbortController();
-    const limit = this.#clock.sleep(closeMs, late.signal).catch(() => {});
-    await Promise.race([this.settled(), limit]);
-    late.abort();
+    await within(this.settled(), closeMs, this.#clock);
     if (this.#finishing.size > 0) {
       this.#log.error('records are closed at the next start', { sessions: this.#finishing.size });
     }

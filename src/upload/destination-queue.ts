@@ -1,21 +1,15 @@
-import { type Alarms, type Clock, type Closeable, describeError, type Log } from '#base';
+import { type Alarms, type Clock, type Closeable, describeError, type Log, within } from '#base';
 import type { ClockCorrection, Outbox, Settlement, StoredEntry } from '#storage';
 import { Backoff } from './backoff.ts';
 import type { Delivery, Destination } from './destination.ts';
+import { type GivenUp, HeldRecords } from './held-records.ts';
 import { type UsageEntry, usageEntry } from './usage-entry.ts';
 
-/** How often a single record is tried while others of the same destination get through, before it is set aside. */
-const patience = 8;
-/** So many single records may stand back at a time; more than that is trouble of the destination. */
-const maxHeld = 1000;
 /** An operator hears of a destination that has been failing for so long. */
 const alarmAfterMs = 60_000;
-
-/** A record that stands back, so that those behind it can pass. */
-interface Held {
-  attempts: number;
-  untilMonoNs: bigint;
-}
+/** How long the end waits for what could still be delivered, and then for what is under way to be written down. */
+const lastDeliveriesMs = 1000;
+const lastSettlementsMs = 1000;
 
 /** What an operator sees of a destination beside what waits for it. */
 export interface QueueState {
@@ -38,13 +32,18 @@ export class DestinationQueue implements Closeable {
   readonly #log: Log;
   readonly #alarms: Alarms;
   readonly #backoff: Backoff;
-  readonly #held = new Map<number, Held>();
+  readonly #held: HeldRecords;
   readonly #stopping = new AbortController();
   #wake = Promise.withResolvers<void>();
   #settling: Promise<void> = Promise.resolve();
   #pausing: AbortController | undefined;
   #failingSince: { readonly nowMs: number; readonly monoNs: bigint } | undefined;
   #lastError: string | undefined;
+  /** How many records are sent together: one after a failure, as it may be one of them that the destination fails at. */
+  #together: number;
+  /** What waits now is the last that is delivered. */
+  #ending = false;
+  #closing: Promise<void> | undefined;
   readonly #running: Promise<void>;
 
   constructor(options: {
@@ -62,6 +61,8 @@ export class DestinationQueue implements Closeable {
     this.#alarms = options.alarms;
     this.#log = options.log.with({ destination: options.destination.name });
     this.#backoff = new Backoff();
+    this.#held = new HeldRecords(options.clock);
+    this.#together = options.destination.batch;
     this.#running = this.#run();
   }
 
@@ -82,18 +83,27 @@ export class DestinationQueue implements Closeable {
   /** An operator does not want to wait for the pause after a failure. */
   hurry(): void {
     this.#backoff.reset();
-    for (const held of this.#held.values()) held.untilMonoNs = 0n;
+    this.#held.hurry();
     this.#pausing?.abort();
     this.#wake.resolve();
   }
 
-  /** What is under way is waited for; the destination is closed. */
-  async close(): Promise<void> {
+  /** What waits has a moment to get out, unless nothing does; the destination is closed. Takes some seconds at most. */
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    this.#ending = true;
+    this.#wake.resolve();
+    if (this.#failingSince === undefined) await within(this.#running, lastDeliveriesMs, this.#clock);
     this.#stopping.abort();
     this.#pausing?.abort();
-    this.#wake.resolve();
-    await this.#running;
     await this.#destination.close();
+    // A disk that hangs does not hold up the end: what is not written down is delivered once more after the next start.
+    await within(this.#running, lastSettlementsMs, this.#clock);
+    this.#alarms.clear('upload.failing', this.#destination.name);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -103,50 +113,65 @@ export class DestinationQueue implements Closeable {
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       this.#wake = Promise.withResolvers();
+      const ending = this.#ending;
       try {
         await this.#drain();
       } catch (error) {
-        this.#settling = Promise.resolve();
+        if (this.#ending) return;
         await this.#failed(describeError(error));
         continue;
       }
+      if (ending) return;
       await this.#nextWork();
     }
   }
 
   /** Until something new waits, or a record that stood back is due. */
   async #nextWork(): Promise<void> {
-    const due = [...this.#held.values()].reduce<bigint | undefined>(
-      (first, { untilMonoNs }) => (first === undefined || untilMonoNs < first ? untilMonoNs : first),
-      undefined,
-    );
+    const due = this.#held.nextMonoNs;
     if (due === undefined) return this.#wake.promise;
     const waitMs = Math.max(0, Number((due - this.#clock.monoNs()) / 1_000_000n));
     using _due = this.#clock.after(waitMs, () => this.#wake.resolve());
     await this.#wake.promise;
   }
 
-  /** Once through all that waits and is due. */
+  /** Once through all that waits and is due; when that is nothing, through what failed alone. */
   async #drain(): Promise<void> {
-    let after: number | undefined = 0;
-    while (after !== undefined && !this.#stopping.signal.aborted) {
-      const { name, batch } = this.#destination;
-      const page = await this.#outbox.waiting(name, { after, limit: batch });
-      const due = page.entries.filter(({ sequence }) => this.#isDue(sequence));
-      if (due.length > 0) await this.#deliver(due);
-      after = page.next;
+    const beganMonoNs = this.#clock.monoNs();
+    try {
+      const tried = await this.#pass((sequence) => this.#held.isDue(sequence));
+      if (!tried) await this.#pass((sequence) => this.#held.isSuspected(sequence));
+      await this.#settling;
+      if (this.#stopping.signal.aborted) return;
+      this.#held.forgetDueAt(beganMonoNs);
+      if (!tried) this.#held.forgetSuspected();
+    } catch (error) {
+      // What was taken before the failure is written down before it could be read, and sent, once more.
+      await this.#settling.catch(() => {});
+      this.#settling = Promise.resolve();
+      throw error;
     }
-    await this.#settling;
   }
 
-  #isDue(sequence: number): boolean {
-    const held = this.#held.get(sequence);
-    return held === undefined || held.untilMonoNs <= this.#clock.monoNs();
+  /** Delivers what waits and is wanted now, in order. Returns whether there was any. */
+  async #pass(wanted: (sequence: number) => boolean): Promise<boolean> {
+    const { name, batch } = this.#destination;
+    let tried = false;
+    for (let after: number | undefined = 0; after !== undefined && !this.#stopping.signal.aborted; ) {
+      const page = await this.#outbox.waiting(name, { after, limit: batch });
+      const due = page.entries.filter(({ sequence }) => wanted(sequence));
+      while (due.length > 0 && !this.#stopping.signal.aborted) {
+        tried = true;
+        await this.#deliver(due.splice(0, this.#together));
+      }
+      after = page.next;
+    }
+    return tried;
   }
 
   async #deliver(stored: readonly StoredEntry[]): Promise<void> {
     const entries = await this.#readable(stored);
-    const deliveries = await this.#destination.deliver(entries, this.#stopping.signal);
+    const deliveries = await this.#answers(entries);
     const settlements: Settlement[] = [];
     const again: { sequence: number; reason: string }[] = [];
     for (const [index, { sequence }] of entries.entries()) {
@@ -155,21 +180,35 @@ export class DestinationQueue implements Closeable {
         reason: 'no answer for this record',
       };
       if (delivery.outcome === 'retry') again.push({ sequence, reason: delivery.reason });
-      else settlements.push(settlement(sequence, delivery));
+      else {
+        settlements.push(settlement(sequence, delivery));
+        this.#held.forget(sequence);
+      }
     }
-    // All of them: it is the destination that fails, and no record is to blame.
     const [first] = again;
-    if (first && settlements.length === 0 && entries.length > 1) throw new Error(first.reason);
-    for (const { sequence, reason } of again) {
-      const given = this.#holdBack(sequence, reason, settlements.length > 0);
-      if (given) settlements.push(given);
+    if (first && settlements.length === 0) {
+      if (entries.length === 1) this.#held.suspect(first.sequence, first.reason);
+      throw new Error(first.reason);
     }
+    for (const { sequence, reason } of again) {
+      const givenUp = this.#held.blame(sequence, reason);
+      if (givenUp) settlements.push(quarantined(givenUp));
+    }
+    settlements.push(...this.#held.blameSuspected().map(quarantined));
     // Written down while the next batch is on its way: it shares a commit with others, and that takes its time.
     await this.#settling;
     this.#settling = this.#settle(settlements);
     this.#settling.catch(() => {});
-    if (first && settlements.length === 0) throw new Error(first.reason);
-    if (settlements.length > 0) this.#works();
+    this.#works();
+  }
+
+  async #answers(entries: readonly UsageEntry[]): Promise<readonly Delivery[]> {
+    try {
+      return await this.#destination.deliver(entries, this.#stopping.signal);
+    } catch (error) {
+      const reason = describeError(error);
+      return entries.map(() => ({ outcome: 'retry', reason }));
+    }
   }
 
   /** Entries whose text is no record any more cannot be sent anywhere. */
@@ -178,28 +217,10 @@ export class DestinationQueue implements Closeable {
     return stored.map((entry) => usageEntry(entry, corrections));
   }
 
-  /** Lets a record stand back; returns how it is settled when it has had all its chances. */
-  #holdBack(sequence: number, reason: string, othersPass: boolean): Settlement | undefined {
-    const attempts =
-      (this.#held.get(sequence)?.attempts ?? 0) + (othersPass || this.#failingSince === undefined ? 1 : 0);
-    if (attempts >= patience) {
-      return {
-        sequence,
-        outcome: 'quarantined',
-        reason: `${reason} (${attempts} times, while others got through)`,
-      };
-    }
-    if (this.#held.size >= maxHeld) return undefined;
-    const pauseNs = BigInt(Math.round(new Backoff(attempts).next() * 1e6));
-    this.#held.set(sequence, { attempts, untilMonoNs: this.#clock.monoNs() + pauseNs });
-    return undefined;
-  }
-
   async #settle(settlements: readonly Settlement[]): Promise<void> {
     if (settlements.length === 0) return;
     await this.#outbox.settle(this.#destination.name, settlements);
     for (const { sequence, outcome, reason } of settlements) {
-      this.#held.delete(sequence);
       if (outcome !== 'quarantined') continue;
       this.#log.error('record set aside', { sequence, reason });
       this.#alarms.raise({
@@ -213,6 +234,7 @@ export class DestinationQueue implements Closeable {
 
   #works(): void {
     this.#backoff.reset();
+    this.#together = Math.min(2 * this.#together, this.#destination.batch);
     this.#failingSince = undefined;
     this.#lastError = undefined;
     this.#alarms.clear('upload.failing', this.#destination.name);
@@ -221,6 +243,7 @@ export class DestinationQueue implements Closeable {
   async #failed(reason: string): Promise<void> {
     if (this.#stopping.signal.aborted) return;
     this.#lastError = reason;
+    this.#together = 1;
     if (this.#failingSince === undefined) this.#log.warn('delivery failed', { reason });
     this.#failingSince ??= { nowMs: this.#clock.nowMs(), monoNs: this.#clock.monoNs() };
     if (this.#clock.monoNs() - this.#failingSince.monoNs >= BigInt(alarmAfterMs) * 1_000_000n) {
@@ -242,3 +265,9 @@ function settlement(sequence: number, delivery: Exclude<Delivery, { outcome: 're
   const outcome = delivery.outcome === 'rejected' ? 'quarantined' : 'unconfirmed';
   return { sequence, outcome, reason: delivery.reason };
 }
+
+const quarantined = ({ sequence, reason }: GivenUp): Settlement => ({
+  sequence,
+  outcome: 'quarantined',
+  reason,
+});

@@ -1,6 +1,6 @@
 /** Records by MQTT 5. The only importer of mqtt. */
 import { connect, ErrorWithReasonCode, type IClientOptions, type MqttClient } from 'mqtt';
-import { type Clock, describeError, type Log, WeirError } from '#base';
+import { type Clock, describeError, type Log, WeirError, within } from '#base';
 import type { UsageRecord } from '../../billing/index.ts';
 import { Backoff } from '../backoff.ts';
 import { liveEvent, recordEvent } from '../cloud-event.ts';
@@ -10,6 +10,8 @@ import type { UsageEntry } from '../usage-entry.ts';
 const connectMs = 10_000;
 /** A broker that has not acknowledged for so long is given up, and the connection with it. */
 const acknowledgeMs = 10_000;
+/** How long the broker has to take the news that the box goes. */
+const goodbyeMs = 1000;
 /** Publications under way; brokers allow as a rule no more than their Receive Maximum (MQTT 5 s.3.3.4), often 20. */
 const window = 20;
 /** MQTT 5 s.3.4.2.1: the publication itself is at fault (topic name invalid, packet too large, payload format invalid). */
@@ -179,9 +181,8 @@ export class MqttDestination implements Destination {
     const client = this.#client;
     if (client?.connected) {
       const { promise, resolve } = Promise.withResolvers<void>();
-      using _late = this.#clock.after(1000, resolve);
       client.publish(this.#topics.state, '{"state":"offline"}', { qos: 1, retain: true }, () => resolve());
-      await promise;
+      await within(promise, goodbyeMs, this.#clock);
     }
     this.#stopping.abort();
     await this.#keepingUp;

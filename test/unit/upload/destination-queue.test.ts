@@ -14,7 +14,9 @@ class ScriptedDestination implements Destination {
   readonly name = 'https:scripted';
   readonly batch: number;
   readonly asked: number[][] = [];
-  answer: (entry: UsageEntry) => Delivery | Error = () => acknowledged;
+  answer: (entry: UsageEntry, together: readonly UsageEntry[]) => Delivery | Error = () => acknowledged;
+  /** Deliveries wait for it. */
+  gate: Promise<void> = Promise.resolve();
 
   constructor(batch: number) {
     this.batch = batch;
@@ -22,8 +24,9 @@ class ScriptedDestination implements Destination {
 
   async deliver(entries: readonly UsageEntry[]): Promise<readonly Delivery[]> {
     this.asked.push(entries.map(({ sequence }) => sequence));
+    await this.gate;
     return entries.map((one) => {
-      const answer = this.answer(one);
+      const answer = this.answer(one, entries);
       if (answer instanceof Error) throw answer;
       return answer;
     });
@@ -152,6 +155,102 @@ describe('upload: the queue of a destination', () => {
     assert.deepEqual(outbox.left, [1]);
     assert.deepEqual(outbox.settled, []);
   }).timeout(60_000);
+
+  for (const batch of [1, 4, 100]) {
+    it(`finds the one record that its destination fails at whatever comes with it, in batches of ${batch}`, async () => {
+      const { clock, outbox, destination, begin } = scene(batch);
+      destination.answer = (_entry, together) =>
+        together.some(({ sequence }) => sequence === 3) ? new Error('answered 500') : acknowledged;
+      outbox.put(...Array.from({ length: 150 }, (_, index) => entry(index + 1)));
+      await using queue = begin();
+      await clock.pass(5 * 60_000, 500);
+      assert.deepEqual(outbox.left, [3], 'the others got through');
+      for (let sequence = 200; sequence < 900 && outbox.left.includes(3); sequence += 1) {
+        outbox.put(entry(sequence));
+        queue.poke();
+        await clock.pass(2000, 500);
+      }
+      assert.equal(outbox.settled.find(({ sequence }) => sequence === 3)?.outcome, 'quarantined');
+    }).timeout(20_000);
+  }
+
+  it('delivers nothing twice because the next batch fails while the disk still writes down the first', async () => {
+    const { clock, outbox, destination, begin } = scene(2);
+    const written = Promise.withResolvers<void>();
+    outbox.gate = written.promise;
+    destination.answer = ({ sequence }) => (sequence > 2 ? new Error('away') : acknowledged);
+    outbox.put(entry(1), entry(2), entry(3));
+    await using _queue = begin();
+    await clock.pass(5 * 60_000, 1000);
+    assert.deepEqual(destination.asked, [[1, 2], [3]]);
+    written.resolve();
+  });
+
+  it('does not look again and again for a record that stood back and waits no more', async () => {
+    const { clock, outbox, destination, begin } = scene(2);
+    destination.answer = ({ sequence }) =>
+      sequence === 1 ? { outcome: 'retry', reason: 'busy' } : acknowledged;
+    outbox.put(entry(1), entry(2));
+    await using _queue = begin();
+    await settled();
+    await outbox.abandon();
+    await clock.pass(60_000);
+    const before = outbox.reads;
+    await clock.pass(60_000);
+    assert.equal(outbox.reads, before);
+  });
+
+  it('delivers what waits when it ends', async () => {
+    const { outbox, destination, begin } = scene();
+    const queue = begin();
+    await settled();
+    outbox.put(entry(1));
+    await queue.close();
+    assert.deepEqual(destination.asked, [[1]]);
+    assert.deepEqual(outbox.left, []);
+  });
+
+  it('ends in seconds though its destination never answers', async () => {
+    const { clock, outbox, destination, begin } = scene();
+    destination.gate = new Promise(() => {});
+    outbox.put(entry(1));
+    const queue = begin();
+    await settled();
+    let ended = false;
+    const end = queue.close().then(() => {
+      ended = true;
+    });
+    await clock.pass(3000);
+    assert.ok(ended);
+    await end;
+    assert.deepEqual(outbox.left, [1]);
+  });
+
+  it('ends in seconds though the disk does not write down what was delivered', async () => {
+    const { clock, outbox, destination, begin } = scene();
+    outbox.gate = new Promise(() => {});
+    outbox.put(entry(1));
+    const queue = begin();
+    await settled();
+    assert.deepEqual(destination.asked, [[1]]);
+    let ended = false;
+    void queue.close().then(() => {
+      ended = true;
+    });
+    await clock.pass(3000);
+    assert.ok(ended);
+  });
+
+  it('takes its alarm with it when it ends', async () => {
+    const { clock, outbox, alarms, destination, begin } = scene();
+    destination.answer = () => new Error('away');
+    outbox.put(entry(1));
+    const queue = begin();
+    await clock.pass(3 * 60_000, 500);
+    assert.equal(alarms.standing().length, 1);
+    await queue.close();
+    assert.deepEqual(alarms.standing(), []);
+  });
 
   it('does not wait for the pause when an operator is in a hurry', async () => {
     const { clock, outbox, destination, begin } = scene();

@@ -3,6 +3,10 @@ import type { EntryPage, Outbox, Settlement, StoredEntry } from '#storage';
 /** An outbox for one destination that holds what a test puts in, and shows what became of it. */
 export class MemoryOutbox implements Outbox {
   readonly settled: Settlement[] = [];
+  /** How often it was looked through. */
+  reads = 0;
+  /** What is settled is written down after it. */
+  gate: Promise<void> = Promise.resolve();
   readonly #waiting: StoredEntry[] = [];
 
   put(...entries: readonly StoredEntry[]): void {
@@ -14,6 +18,7 @@ export class MemoryOutbox implements Outbox {
   }
 
   async waiting(_destination: string, query: { after?: number; limit?: number } = {}): Promise<EntryPage> {
+    this.reads += 1;
     const { after = 0, limit = 500 } = query;
     const rest = this.#waiting.filter(({ sequence }) => sequence > after);
     const entries = rest.slice(0, limit);
@@ -21,6 +26,7 @@ export class MemoryOutbox implements Outbox {
   }
 
   async settle(_destination: string, settlements: readonly Settlement[]): Promise<void> {
+    await this.gate;
     for (const settlement of settlements) {
       const at = this.#waiting.findIndex(({ sequence }) => sequence === settlement.sequence);
       if (at >= 0) this.#waiting.splice(at, 1);
@@ -31,5 +37,5 @@ export class MemoryOutbox implements Outbox {
   quarantined = async (): Promise<EntryPage> => ({ entries: [], next: undefined, damaged: [] });
   summary = async () => [];
   requeue = async () => 0;
-  abandon = async () => 0;
+  abandon = async () => this.#waiting.splice(0).length;
 }
