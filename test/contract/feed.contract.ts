@@ -114,6 +114,45 @@ export function feedContract(open: () => Promise<DatapathWorld>): void {
     assert.ok(lastRxMonoNs > 0n);
   });
 
+  it('reaches UDP viewers in packets of any lengths, and those who stay when one leaves meanwhile', async () => {
+    const { feed, origin } = await udpFeed();
+    const viewers = [await udpViewer(feed), await udpViewer(feed), await udpViewer(feed)];
+    await Promise.all(viewers.map(({ path }) => path.play()));
+    // Where equal ones are sent as one, a shorter one ends the run and a longer one begins another.
+    const lengths = [1000, 1000, 1000, 400, 1000, 1200, 1200, 10, 10, 1400];
+    const sent = lengths.map((length, seq) => rtp({ seq, payload: Buffer.alloc(length, seq) }));
+    const [leaving, ...staying] = viewers;
+    assert.ok(leaving);
+    for (const packet of sent.slice(0, 5)) origin.send(packet);
+    const seen = buffers(await leaving.media.arrived(5));
+    await leaving.path.close();
+    for (const packet of sent.slice(5)) origin.send(packet);
+    for (const { path, media } of staying) {
+      assert.deepEqual(buffers(await media.arrived(sent.length)), sent);
+      await until(() => path.counters().txPackets === BigInt(sent.length));
+      const { txBytes, droppedPackets, oversizedPackets } = path.counters();
+      assert.deepEqual([txBytes, droppedPackets, oversizedPackets], [bytesOf(sent), 0n, 0n]);
+    }
+    assert.deepEqual(seen, sent.slice(0, 5));
+    assert.equal(leaving.media.received.length, 5);
+    const { txPackets, txBytes, droppedPackets } = leaving.path.counters();
+    assert.deepEqual([txPackets, txBytes, droppedPackets], [5n, bytesOf(seen), 0n]);
+  });
+
+  it('leaves no trace at a viewer that has ended, of what comes for it afterwards', async () => {
+    const { feed, origin } = await udpFeed();
+    const { path, media, control } = await udpViewer(feed);
+    await path.play();
+    origin.send(rtp({ seq: 1 }));
+    await media.arrived(1);
+    await path.close();
+    const before = path.counters();
+    for (const packet of packets(2, 10)) origin.send(packet);
+    await taken(feed, 11);
+    assert.deepEqual(path.counters(), before);
+    assert.deepEqual([media.received.length, control.received.length], [1, 0]);
+  });
+
   it("carries '$' frames from an origin to a viewer (RFC 2326 s.10.12), text between whole frames", async () => {
     const feed = await world.datapath.createFeed({ tracks: [video, audio], ...ring });
     const [origin, viewer] = [await adopted(), await adopted()];
