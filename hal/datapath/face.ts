@@ -279,7 +279,10 @@ export interface ViewerCounters {
   readonly txPackets: bigint;
   readonly txBytes: bigint;
   readonly txRtcpPackets: bigint;
-  /** Media not sent: no room in the socket or the link for 250 ms, no way to the viewer, or left out by a jump to a start point. */
+  /**
+   * Media not sent: no room in the socket or the link for 250 ms, no way to the viewer, or left out by a jump to a start point.
+   * RTCP for which there is no room is not counted: the next report tells more.
+   */
   readonly droppedPackets: bigint;
   /**
    * Left out because the viewer was behind and no other picture is decoded from them. As by loss on the way, the

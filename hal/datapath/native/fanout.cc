@@ -102,7 +102,7 @@ void FanoutGroup::send(PacketKind kind, std::uint64_t from, std::uint64_t to, st
   if (!behind_) sendMedia(from, nowNs);
 }
 
-/** A report that has no room is left out: the next one tells more. */
+/** A report that has no room is left out, uncounted: the next one tells more. What is billed and told as loss is media. */
 void FanoutGroup::sendReports(std::uint64_t from, std::uint64_t to, std::int64_t nowNs) {
   cutRuns(ring_, from, to, track_, PacketKind::rtcp, run_, [&](Run& run) {
     for (std::size_t begin = 0; begin < rtcp_.size();) {
