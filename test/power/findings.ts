@@ -42,8 +42,10 @@ function* compareRecords(entries: readonly StoredEntry[], promises: Promises): G
   const bySequence = new Map(entries.map((entry) => [entry.sequence, entry]));
   for (const [session, { sequence, hash }] of promises.recorded) {
     const entry = bySequence.get(sequence);
-    if (entry === undefined) yield { invariant: 'record', text: `record ${sequence} of ${session} is gone` };
-    else if (entry.hash !== hash) {
+    if (entry === undefined) {
+      if (promises.mayBeGone(session)) continue;
+      yield { invariant: 'record', text: `record ${sequence} of ${session} is gone` };
+    } else if (entry.hash !== hash) {
       yield { invariant: 'record', text: `record ${sequence} of ${session} is another` };
     }
   }
@@ -59,7 +61,7 @@ function* compareSessions({ entries, leftOpen }: Found, promises: Promises): Gen
   }
   const open = new Map(leftOpen.map((session) => [session.sessionId, session]));
   for (const session of promises.started) {
-    if (!recorded.has(session) && !open.has(session)) {
+    if (!recorded.has(session) && !open.has(session) && !promises.mayBeGone(session)) {
       yield { invariant: 'session', text: `session ${session} is gone` };
     }
   }
@@ -80,14 +82,13 @@ function* compareSessions({ entries, leftOpen }: Found, promises: Promises): Gen
 function* compareDeliveries({ entries, waiting }: Found, promises: Promises): Generator<Finding> {
   for (const destination of destinations) {
     const waits = waiting.get(destination) ?? new Set();
-    for (const sequence of promises.settled.get(destination) ?? []) {
+    for (const sequence of promises.settled(destination)) {
       if (waits.has(sequence)) {
         yield { invariant: 'delivery', text: `${sequence} waits again for ${destination}` };
       }
     }
-    const mayBeSettled = promises.settling.get(destination) ?? new Set();
     for (const { kind, sequence } of entries) {
-      if (kind === 'usage' && !waits.has(sequence) && !mayBeSettled.has(sequence)) {
+      if (kind === 'usage' && !waits.has(sequence) && !promises.maySettle(destination, sequence)) {
         yield { invariant: 'delivery', text: `${sequence} does not wait for ${destination}` };
       }
     }

@@ -5,7 +5,7 @@
  * was not caught.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeError, systemClock, WeirError } from '#base';
@@ -21,6 +21,8 @@ import { WriteLog } from './write-log.ts';
 
 const usage = 'usage: npm run power [-- --cuts N] [--seed N] [--replay FOLDER]';
 const kernelFolder = join(import.meta.dirname, '..', '..', 'build', 'power');
+/** The sandbox has a `/run` of its own. */
+const mountPoint = '/run/weir-power';
 const runs = 4;
 const controlRuns = 1;
 const controlCuts = 20;
@@ -58,7 +60,6 @@ async function recordBoth(folder: string, kernel: Kernel, seed: number): Promise
 async function cutRecording(name: string, folder: string, options: { cuts: number; seed: number }) {
   const { base, log: path }: Recording = recordingIn(folder);
   using log = new WriteLog(path);
-  const mountPoint = join(folder, 'mounted');
   mkdirSync(mountPoint, { recursive: true });
   let done = 0;
   return await cutPower(log, readFileSync(base), {
@@ -84,7 +85,7 @@ function reportOf(cuts: readonly Cut[], control: readonly Cut[], note: string): 
   return {
     title: 'Power cuts',
     table: [
-      ['store', 'cuts', 'loose p50', 'loose max', 'kept', 'torn', 'lost', 'repaired', 'broken'],
+      ['store', 'cuts', 'loose p50', 'loose max', 'kept', 'torn', 'lost', 'repaired', 'promises', 'broken'],
       row('as it is', cuts),
       row('synchronous=NORMAL', control),
     ],
@@ -92,7 +93,8 @@ function reportOf(cuts: readonly Cut[], control: readonly Cut[], note: string): 
     notes: [
       note,
       `the control lost what it had acknowledged at ${control.filter(hasLost).length} of ${control.length} cuts`,
-      'loose: writes since the last flush, at a cut; repaired: e2fsck -p was not enough; broken: cuts that broke a promise',
+      'loose: writes since the last flush, at a cut; repaired: e2fsck -p was not enough',
+      'promises: sessions started and records finished that were asked for; broken: cuts that broke anything',
     ],
     figures: [...cuts, ...control],
   };
@@ -110,6 +112,7 @@ function row(name: string, cuts: readonly Cut[]): string[] {
     sum('torn'),
     sum('lost'),
     cuts.filter(({ repaired }) => repaired).length,
+    cuts.reduce((total, { promised }) => total + promised, 0),
     found,
   ];
   return [name, ...figures.map(String)];
@@ -123,7 +126,11 @@ const say = (text: string): void => {
 async function power({ cuts, seed, from }: Options): Promise<boolean> {
   const replays = 'replay' in from;
   const folder = replays ? from.replay : mkdtempSync(join(tmpdir(), 'weir-power-'));
-  let kept = true;
+  let keep = false;
+  process.once('exit', () => {
+    if (keep) say(`kept: ${folder}; again with --replay ${folder} --seed ${seed} --cuts ${cuts}`);
+    else if (!replays) rmSync(folder, { recursive: true });
+  });
   try {
     const how = replays ? 'replayed' : await recordBoth(folder, from.kernel, seed);
     const control = await cutRecording('control', controlFolder(folder), { cuts: controlCuts, seed });
@@ -135,11 +142,11 @@ async function power({ cuts, seed, from }: Options): Promise<boolean> {
     const found = await cutRecording('store', storeFolder(folder), { cuts, seed });
     const date = new Date(systemClock.nowMs()).toISOString().slice(0, 10);
     console.log(renderReport(reportOf(found, control, `seed ${seed}, ${date}, ${how}`)));
-    kept = found.some(({ findings }) => findings.length > 0);
-    return !kept;
-  } finally {
-    if (kept) say(`kept: ${folder}; again with --replay ${folder} --seed ${seed} --cuts ${cuts}`);
-    else if (!replays) rmSync(folder, { recursive: true });
+    keep = found.some(({ findings }) => findings.length > 0);
+    return !keep;
+  } catch (error) {
+    keep = true;
+    throw error;
   }
 }
 
@@ -162,8 +169,14 @@ async function main(argv: readonly string[]): Promise<void> {
   // Before the sandbox, which has no network.
   const from = replay === undefined ? { kernel: await unpackKernel(kernelFolder) } : { replay };
   const sandbox = await enterSandbox();
-  if (!sandbox.inside) process.exitCode = sandbox.exitCode;
-  else if (!(await power({ cuts, seed, from }))) process.exitCode = 1;
+  if (!sandbox.inside) {
+    process.exitCode = sandbox.exitCode;
+    return;
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  }
+  if (!(await power({ cuts, seed, from }))) process.exitCode = 1;
 }
 
 main(process.argv.slice(2)).catch((error) => {

@@ -9,10 +9,17 @@ export type Mark =
   /** A checkpoint is stored: the counter of each of `sessions` that is still open is at least `bytes`. */
   | { readonly kind: 'metered'; readonly sessions: readonly string[]; readonly bytes: number }
   | { readonly kind: 'recorded'; readonly session: string; readonly sequence: number; readonly hash: string }
-  /** The only one told before it is asked for: from now on the deliveries may be settled. */
-  | { readonly kind: 'settling'; readonly destination: string; readonly sequences: readonly number[] }
-  | { readonly kind: 'settled'; readonly destination: string; readonly sequences: readonly number[] }
+  /** Told before it is asked for: from now on they may be settled. */
+  | { readonly kind: 'settling'; readonly destination: string; readonly deliveries: readonly Delivered[] }
+  | { readonly kind: 'settled'; readonly destination: string; readonly deliveries: readonly Delivered[] }
+  /** Told before it is asked for: from now on what is settled everywhere may be removed. */
+  | { readonly kind: 'retaining' }
   | { readonly kind: 'ended'; readonly run: number; readonly how: HowEnded };
+
+export interface Delivered {
+  readonly sequence: number;
+  readonly session: string;
+}
 
 /** How a run of the workload ends: by SIGKILL, or having closed the store. */
 export type HowEnded = 'killed' | 'closed';

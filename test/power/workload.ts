@@ -15,6 +15,7 @@ const folder = '/data/weir';
 const sessionsARun = 400;
 const viewers = 24;
 const checkpointMs = 200;
+const retainMs = 2_000;
 const longestStayMs = 600;
 /** Records left waiting have to survive as well. */
 const longestUploadPauseMs = 300;
@@ -43,6 +44,7 @@ class Workload {
       ...Array.from({ length: viewers }, () => this.#view()),
       ...destinations.map((destination) => this.#upload(destination)),
       this.#meter(),
+      this.#retain(),
     ]);
   }
 
@@ -95,17 +97,29 @@ class Workload {
     }
   }
 
+  /** Removes what nobody waits for. */
+  async #retain(): Promise<void> {
+    while (this.#running) {
+      await systemClock.sleep(retainMs);
+      this.#marks.write({ kind: 'retaining' });
+      await this.#store.ledger.retain(systemClock.nowMs());
+    }
+  }
+
   async #upload(destination: string): Promise<void> {
     while (this.#running) {
       const limit = 1 + Math.floor(this.#random() * 20);
       const { entries } = await this.#store.outbox.waiting(destination, { limit });
-      const sequences = entries.map((entry) => entry.sequence);
-      this.#marks.write({ kind: 'settling', destination, sequences });
+      const deliveries = entries.map(({ sequence, body }) => ({
+        sequence,
+        session: JSON.parse(body).session,
+      }));
+      this.#marks.write({ kind: 'settling', destination, deliveries });
       await this.#store.outbox.settle(
         destination,
-        sequences.map((sequence) => ({ sequence, outcome: 'acknowledged' })),
+        deliveries.map(({ sequence }) => ({ sequence, outcome: 'acknowledged' })),
       );
-      this.#marks.write({ kind: 'settled', destination, sequences });
+      this.#marks.write({ kind: 'settled', destination, deliveries });
       await systemClock.sleep(this.#random() * longestUploadPauseMs);
     }
   }

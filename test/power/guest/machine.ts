@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
+import { accessSync, closeSync, constants, openSync } from 'node:fs';
 import { systemClock, WeirError } from '#base';
 import type { Kernel } from './kernel.ts';
 
@@ -21,7 +20,8 @@ export async function findAccelerator(kernel: Kernel): Promise<Accelerator> {
     return 'tcg';
   }
   const parameters = ['console=ttyS0', 'earlyprintk=ttyS0', 'panic=-1'];
-  const child = start('kvm', ['-m', '256', '-kernel', kernel.image, '-append', parameters.join(' ')]);
+  const args = ['-m', '256', '-kernel', kernel.image, '-append', parameters.join(' ')];
+  const child = start('kvm', args, 'pipe');
   const lives = Promise.withResolvers<Accelerator>();
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     if (text.includes('Linux version')) lives.resolve('kvm');
@@ -54,7 +54,8 @@ export interface GuestOptions {
 /** Runs a guest until it switches itself off. The disk tells it that it has a volatile write cache. */
 export async function runGuest(options: GuestOptions): Promise<void> {
   const environment = Object.entries(options.environment).map(([name, value]) => `${name}=${value}`);
-  const child = start(options.accelerator, [
+  const console = openSync(options.console, 'w');
+  const args = [
     ...['-m', '1024', '-smp', '2', '-kernel', options.kernel.image, '-initrd', options.initramfs],
     ...['-append', ['console=ttyS0', 'panic=-1', 'quiet', ...environment].join(' ')],
     // The host need not really flush: what counts is what the log says.
@@ -65,10 +66,8 @@ export async function runGuest(options: GuestOptions): Promise<void> {
       blockdev('blklogwrites', 'logged', { file: 'disk', log: 'log', 'log-sector-size': '512' }),
     ],
     ...['-device', 'virtio-blk-pci,drive=logged,write-cache=on,discard=off,write-zeroes=off'],
-  ]);
-  const console = createWriteStream(options.console);
-  child.stdout?.pipe(console);
-  child.stderr?.pipe(console, { end: false });
+  ];
+  const child = start(options.accelerator, args, console);
   const ended = Promise.withResolvers<void>();
   child.on('error', (cause) =>
     ended.reject(new WeirError('MISSING_PROGRAM', `${program} does not run`, { cause })),
@@ -78,8 +77,11 @@ export async function runGuest(options: GuestOptions): Promise<void> {
     else ended.reject(new WeirError('COMMAND_FAILED', `${program} ended with ${status ?? signal}`));
   });
   using _ = systemClock.after(options.timeoutMs, () => child.kill('SIGKILL'));
-  await ended.promise;
-  await finished(console);
+  try {
+    await ended.promise;
+  } finally {
+    closeSync(console);
+  }
 }
 
 const blockdev = (driver: string, name: string, more: Readonly<Record<string, string>>): string =>
@@ -87,8 +89,9 @@ const blockdev = (driver: string, name: string, more: Readonly<Record<string, st
     .map(([key, value]) => `${key}=${value.replaceAll(',', ',,')}`)
     .join(',');
 
-function start(accelerator: Accelerator, args: readonly string[]): ChildProcess {
+/** `output`: where its console and its complaints go. */
+function start(accelerator: Accelerator, args: readonly string[], output: 'pipe' | number): ChildProcess {
   const machine = ['-accel', accelerator, '-cpu', 'max', '-nodefaults', '-no-reboot'];
   const quiet = ['-display', 'none', '-serial', 'stdio'];
-  return spawn(program, [...machine, ...quiet, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawn(program, [...machine, ...quiet, ...args], { stdio: ['ignore', output, output] });
 }
