@@ -116,7 +116,10 @@ function writeConfiguration({ folder, port, secret, radsec }: FreeradiusOptions)
   chmodSync(folder, 0o700);
 }
 
-/** The parts of Debian's own configuration that accounting needs; a closing brace stands on a line of its own. */
+/**
+ * The parts of Debian's own configuration that accounting needs; a closing brace stands on a line of its own. One thread
+ * and one connection: SQLite has one writer, and a thread that finds none free answers nothing.
+ */
 const configuration = ({ folder, port, secret, radsec }: FreeradiusOptions): string => `
 prefix = /usr
 logdir = ${folder}/log
@@ -130,9 +133,9 @@ log {
 }
 thread pool {
   start_servers = 1
-  max_servers = 4
+  max_servers = 1
   min_spare_servers = 1
-  max_spare_servers = 2
+  max_spare_servers = 1
 }
 client box {
   ipaddr = 127.0.0.1
@@ -173,7 +176,7 @@ modules {
     pool {
       start = 1
       min = 1
-      max = 2
+      max = 1
       spare = 1
       uses = 0
       lifetime = 0

@@ -1,0 +1,42 @@
+import { execFile } from 'node:child_process';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { OutboxStatus } from '../../src/operations/index.ts';
+import type { LedgerRecord } from './books.ts';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const maxBuffer = 1 << 24;
+
+/** `weir COMMAND`, as an operator types it; what it prints. */
+export async function weir(...args: readonly string[]): Promise<string> {
+  return (await promisify(execFile)(process.execPath, [main, ...args], { maxBuffer })).stdout;
+}
+
+/** The ledger as an operator gets it: exported, proven with the box's key, read. Rejects when it is not proven. */
+export async function provenLedger(
+  dataDir: string,
+  folder: string,
+  keyFile: string,
+): Promise<readonly LedgerRecord[]> {
+  const file = join(folder, 'export.jsonl');
+  const child = execFile(process.execPath, [main, 'records', '--json', '--data', dataDir], { maxBuffer });
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  if (child.stdout) await pipeline(child.stdout, createWriteStream(file));
+  const status = await ended;
+  if (status !== 0) throw new Error(`weir records ended with status ${status}`);
+  await weir('records', 'verify', file, '--key', keyFile);
+  const records: LedgerRecord[] = [];
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    const { kind, body, sequence, hash } = JSON.parse(line);
+    if (kind === 'usage') records.push({ record: JSON.parse(body), sequence, hash });
+  }
+  return records;
+}
+
+export async function outboxOf(dataDir: string): Promise<OutboxStatus['destinations']> {
+  return (JSON.parse(await weir('outbox', '--json', '--data', dataDir)) as OutboxStatus).destinations;
+}

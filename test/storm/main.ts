@@ -1,0 +1,101 @@
+/**
+ * `npm run storm [-- --kills N] [--seed N] [--check-every N] [--viewers N] [--collector flaky|steady] [--json]`: the
+ * daemon is killed over and over while viewers come and go and its receivers go away and come back. Ends with status 1,
+ * and keeps its folder, at the first thing that does not add up.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { describeError } from '#base';
+import { enterSandbox } from '../../src/demo/world/index.ts';
+import { percentile } from '../bench/figures.ts';
+import { below, none, type Report, renderReport } from '../bench/report.ts';
+import { type StormResult, storm } from './storm.ts';
+
+const usage =
+  'usage: npm run storm [-- --kills N] [--seed N] [--check-every N] [--viewers N] [--collector flaky|steady] [--json]';
+
+function reportOf(result: StormResult, seed: number): Report {
+  const { startMs, ...rest } = result;
+  const at = (share: number, times: readonly number[]) =>
+    percentile(
+      times.toSorted((a, b) => a - b),
+      share,
+    ).toFixed(0);
+  const tenth = Math.max(1, Math.floor(startMs.length / 10));
+  const [first, last] = [startMs.slice(0, tenth), startMs.slice(-tenth)];
+  const row = (name: string, value: number | string) => [name, String(value)];
+  return {
+    title: `storm: ${rest.kills} kills in ${rest.seconds.toFixed(0)} s (seed ${seed}).`,
+    table: [
+      ['what', 'how many'],
+      row('kills', rest.kills),
+      row('of them while starting', rest.killsWhileStarting),
+      row('viewers that got media', rest.sessions),
+      row('records', rest.records),
+      row('of them recovered', rest.recovered),
+      row('records the collector got again', rest.duplicates),
+      row('records the origin got again', rest.doubleNotices),
+      row('RADIUS rows', rest.radiusRows),
+      row('absences of collector and RADIUS server', rest.absences),
+      row('longest metering gap, ms', rest.worstGapMs),
+      row(
+        'start to ready, p50 / p95 / max, ms',
+        [0.5, 0.95, 1].map((share) => at(share, startMs)).join(' / '),
+      ),
+      row('the same, p50 of the first and the last tenth', `${at(0.5, first)} / ${at(0.5, last)}`),
+      row('outbox empty after, ms', rest.drainedMs.toFixed(0)),
+      row('errors logged', rest.errors.length),
+    ],
+    goals: [none('lost, doubled or changed records', 0), below('metering gap', rest.worstGapMs, 2000, ' ms')],
+    notes: [...new Set(rest.errors.map((line) => line.replace(/"at":"[^"]*",/, '').slice(0, 300)))].slice(
+      0,
+      5,
+    ),
+    figures: [result],
+  };
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      kills: { type: 'string', default: '1000' },
+      seed: { type: 'string', default: '1' },
+      'check-every': { type: 'string', default: '50' },
+      viewers: { type: 'string', default: '30' },
+      collector: { type: 'string', default: 'flaky' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const [kills, seed] = [Number(values.kills), Number(values.seed)];
+  const [checkEvery, viewers] = [Number(values['check-every']), Number(values.viewers)];
+  const whole = [kills, seed, checkEvery, viewers].every((value) => Number.isInteger(value) && value >= 1);
+  if (!whole || !['flaky', 'steady'].includes(values.collector)) throw new RangeError(usage);
+  const sandbox = await enterSandbox();
+  if (!sandbox.inside) {
+    process.exitCode = sandbox.exitCode;
+    return;
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'weir-storm-'));
+  const progress = (text: string) => console.error(`storm: ${text}`);
+  const flaky = values.collector === 'flaky';
+  try {
+    const result = await storm({ kills, seed, checkEvery, viewers, flaky, folder, progress });
+    const report = reportOf(result, seed);
+    console.log(values.json ? JSON.stringify(report) : renderReport(report));
+  } catch (error) {
+    console.error(`storm: seed ${seed}, everything is kept in ${folder}`);
+    throw error;
+  }
+  await rm(folder, { recursive: true });
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  console.error(`storm: ${describeError(error)}`);
+  process.exitCode = 1;
+});
