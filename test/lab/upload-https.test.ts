@@ -143,6 +143,28 @@ describe('lab: CloudEvents by HTTPS', () => {
     assert.equal(server.posts.length, 0);
   });
 
+  it('tells of many sessions together while the collector is slow, of each its latest state, of none after its record', async () => {
+    await using https = destination();
+    const ended = entry(1);
+    https.started(record());
+    https.interim(ended.record);
+    for (let session = 0; session < 5000; session += 1) https.started(record({ sessionId: `s${session}` }));
+    https.interim(record({ sessionId: 's0', viewerTxBytes: '77' }));
+    https.interim(record({ sessionId: 's1', viewerTxBytes: '78' }));
+    assert.deepEqual(await https.deliver([ended], never), [{ outcome: 'acknowledged' }]);
+    const told = () => server.posts.flatMap(({ body }) => JSON.parse(body));
+    while (told().length < 1 + 1 + 999) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.ok(server.posts.length <= 2 + Math.ceil(1000 / 200), 'together');
+    const states = told().filter(({ type }) => type !== 'weir.usage.record.v1');
+    const of = (id: string) => states.filter(({ data }) => data.record.sessionId === id);
+    assert.deepEqual(
+      [of('s0'), of('s1')].map(([state]) => state.data.record.viewerTxBytes),
+      ['77', '78'],
+    );
+    assert.deepEqual(of(ended.record.sessionId), []);
+    assert.deepEqual(of('s4999'), [], 'nobody keeps more than a thousand');
+  });
+
   it('tells of sessions that run, and does not mind when nobody hears', async () => {
     await using https = destination();
     const { promise, resolve } = Promise.withResolvers<void>();

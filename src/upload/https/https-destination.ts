@@ -11,6 +11,8 @@ import type { Collector } from './collector.ts';
 const contentType = 'application/cloudevents-batch+json; charset=utf-8';
 /** The request itself is at fault; the same one will be refused for ever. */
 const permanent = new Set([400, 413, 415, 422]);
+/** States of so many sessions wait at most; a collector that is away misses those of others. */
+const maxLive = 1000;
 
 /** Batches of CloudEvents by HTTPS. A batch that is refused as a whole is sent again record by record. */
 export class HttpsDestination implements Destination {
@@ -18,6 +20,9 @@ export class HttpsDestination implements Destination {
   readonly batch: number;
   readonly #collector: Collector;
   readonly #log: Log;
+  /** The latest state of each session, while a post of such states is under way. */
+  readonly #live = new Map<string, string>();
+  #telling = false;
 
   constructor(options: { name: string; batch: number; collector: Collector; log: Log }) {
     this.name = options.name;
@@ -27,6 +32,7 @@ export class HttpsDestination implements Destination {
   }
 
   async deliver(entries: readonly UsageEntry[], signal: AbortSignal): Promise<readonly Delivery[]> {
+    for (const { record } of entries) this.#live.delete(record.sessionId);
     const { status, body } = await this.#post(entries, signal);
     if (status >= 200 && status < 300) return answersPerRecord(entries, body);
     const reason = `the collector answered ${status}${excerpt(body)}`;
@@ -56,11 +62,28 @@ export class HttpsDestination implements Destination {
     this.#tell('interim', record);
   }
 
-  /** Best effort: the record of the session's end will say it all. */
   #tell(kind: 'started' | 'interim', record: UsageRecord): void {
-    this.#collector
-      .post(`[${liveEvent(kind, record)}]`, { 'content-type': contentType }, new AbortController().signal)
-      .catch((error) => this.#log.debug('live state not delivered', { error: describeError(error) }));
+    const { sessionId } = record;
+    if (this.#live.size >= maxLive && !this.#live.has(sessionId)) return;
+    this.#live.set(sessionId, liveEvent(kind, record));
+    if (!this.#telling) void this.#tellAll();
+  }
+
+  /** Best effort: the record of a session's end will say it all. What comes meanwhile goes out together. */
+  async #tellAll(): Promise<void> {
+    this.#telling = true;
+    while (this.#live.size > 0) {
+      const events = [...this.#live].slice(0, this.batch);
+      for (const [sessionId] of events) this.#live.delete(sessionId);
+      const body = `[${events.map(([, event]) => event).join(',')}]`;
+      try {
+        await this.#collector.post(body, { 'content-type': contentType }, new AbortController().signal);
+      } catch (error) {
+        this.#live.clear();
+        this.#log.debug('live state not delivered', { error: describeError(error) });
+      }
+    }
+    this.#telling = false;
   }
 
   close(): Promise<void> {
