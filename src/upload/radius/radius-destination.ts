@@ -6,14 +6,19 @@ import { boxAttributes, type NasIdentity, sessionAttributes } from './accounting
 import type { Attribute } from './attributes.ts';
 import type { RadiusServers } from './radius-servers.ts';
 
+/** Records under way together at most. */
+const maxWindow = 32;
+/** When a request is sent again: a server that takes so long for all of them has more than it can do. */
+const slowNs = 1_000_000_000n;
+/** Sessions that run are told of for so many at a time; a server that is away misses the others. */
+const maxRunning = 1000;
+
 /**
  * Sessions as RADIUS accounting. Of one session never more than one request is under way, and after its Stop none: a late
  * Interim-Update would overwrite the final counters at a server with common queries.
  */
 export class RadiusDestination implements Destination {
   readonly name: string;
-  /** Requests under way together; each is of another session. By TLS the link puts them one behind the other. */
-  readonly batch = 32;
   readonly #nas: NasIdentity;
   readonly #servers: RadiusServers;
   readonly #clock: Clock;
@@ -21,6 +26,7 @@ export class RadiusDestination implements Destination {
   /** The request under way for each session that runs; `next`: the latest news that waits behind it. */
   readonly #running = new Map<string, { done: Promise<void>; next: (() => Promise<void>) | undefined }>();
   #announced: Promise<void> | undefined;
+  #window = maxWindow;
 
   constructor(options: { name: string; nas: NasIdentity; servers: RadiusServers; clock: Clock; log: Log }) {
     this.name = options.name;
@@ -30,9 +36,21 @@ export class RadiusDestination implements Destination {
     this.#log = options.log.with({ destination: options.name });
   }
 
+  /**
+   * Requests under way together; each is of another session. By TLS the link puts them one behind the other. A slow server gets half
+   * as many the next time, a quick one one more: what it cannot answer in time it would only be asked again.
+   */
+  get batch(): number {
+    return this.#window;
+  }
+
   async deliver(entries: readonly UsageEntry[]): Promise<readonly Delivery[]> {
     await this.#announce();
-    return Promise.all(entries.map((entry) => this.#stop(entry)));
+    const beganNs = this.#clock.monoNs();
+    const deliveries = await Promise.all(entries.map((entry) => this.#stop(entry)));
+    const slow = this.#clock.monoNs() - beganNs >= slowNs;
+    this.#window = slow ? Math.ceil(this.#window / 2) : Math.min(maxWindow, this.#window + 1);
+    return deliveries;
   }
 
   started(record: UsageRecord): void {
@@ -96,6 +114,7 @@ export class RadiusDestination implements Destination {
       running.next = send;
       return;
     }
+    if (this.#running.size >= maxRunning) return;
     const turn = { done: Promise.resolve(), next: undefined as (() => Promise<void>) | undefined };
     turn.done = (async () => {
       for (let next: (() => Promise<void>) | undefined = send; next !== undefined; ) {
