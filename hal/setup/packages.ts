@@ -32,6 +32,13 @@ const toMeasure: readonly SystemPackage[] = [
     provides: [`${libraries}/girepository-1.0/GstRtspServer-1.0.typelib`],
   },
   { name: 'python3-gi', provides: ['python3', '/usr/lib/python3/dist-packages/gi'] },
+  // Who gets records, and the disk they are written to.
+  { name: 'openssl', provides: ['openssl'] },
+  { name: 'freeradius', provides: ['freeradius', '/etc/freeradius/3.0/mods-config/sql/main/sqlite'] },
+  { name: 'mosquitto', provides: ['mosquitto'] },
+  { name: 'mosquitto-clients', provides: ['mosquitto_sub'] },
+  { name: 'e2fsprogs', provides: ['mkfs.ext4', 'fsck.ext4'] },
+  { name: 'mount', provides: ['mount', 'umount'] },
 ];
 
 const toTest: readonly SystemPackage[] = [
@@ -46,12 +53,6 @@ const toTest: readonly SystemPackage[] = [
   { name: 'tcpdump', provides: ['tcpdump'] },
   { name: 'iputils-ping', provides: ['ping'] },
   { name: 'curl', provides: ['curl'] },
-  { name: 'openssl', provides: ['openssl'] },
-  { name: 'freeradius', provides: ['freeradius', '/etc/freeradius/3.0/mods-config/sql/main/sqlite'] },
-  { name: 'mosquitto', provides: ['mosquitto'] },
-  { name: 'mosquitto-clients', provides: ['mosquitto_sub'] },
-  { name: 'e2fsprogs', provides: ['mkfs.ext4', 'fsck.ext4'] },
-  { name: 'mount', provides: ['mount', 'umount'] },
   { name: 'clang', provides: ['clang', 'clang++'] },
   // Sanitizer and fuzzer runtimes. The unversioned name exists since Debian 12.
   { name: 'libclang-rt-dev', provides: ['/usr/lib/clang/*/lib/linux'], optional: true },

@@ -45,7 +45,13 @@ export class Daemon implements Closeable {
     this.#folder = folder;
   }
 
-  static async start(world: World, rtspPorts: readonly number[], relay: RelayConfig = {}): Promise<Daemon> {
+  /** `added`: to the environment of its process. */
+  static async start(
+    world: World,
+    rtspPorts: readonly number[],
+    relay: RelayConfig = {},
+    added: Readonly<Record<string, string>> = {},
+  ): Promise<Daemon> {
     const folder = await mkdtemp(join(tmpdir(), 'weir-bench-'));
     // Also after Ctrl-C; the sandbox takes everything else with it.
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -58,7 +64,7 @@ export class Daemon implements Closeable {
       }),
     );
     const args = ['--import', busyScript, mainScript, 'run', '--config', config, '--data', folder];
-    const env = { UV_THREADPOOL_SIZE: '8', WEIR_BENCH_LEDGER: join(folder, 'bench-ledger.db') };
+    const env = { UV_THREADPOOL_SIZE: '8', WEIR_BENCH_LEDGER: join(folder, 'bench-ledger.db'), ...added };
     const child = await world.box.spawn(process.execPath, args, { env, closeGraceMs: 10_000 });
     await child.prints(/"event":"ready"/, { timeoutMs: startMs });
     return new Daemon(child, folder);

@@ -6,6 +6,9 @@ import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { describeError, isWeirError, WeirError } from '#base';
 import { enterSandbox, insideSandbox } from '../../src/demo/world/index.ts';
+import { backlogReceivers, benchBacklog } from './billing/backlog.ts';
+import { benchLedger } from './billing/ledger.ts';
+import { benchStall } from './billing/stall.ts';
 import { benchChurn } from './churn.ts';
 import { benchFanout } from './fanout.ts';
 import { benchJoin } from './join.ts';
@@ -29,6 +32,9 @@ Only by name, as they take minutes:
   memory    resident set with many viewers
   churn     resident set after many joins and leaves
   metering  records of sessions beside a packet capture, to the byte
+  stall     answers to viewers while each sync of the disk takes half a second
+  ledger    bytes written for 1,000 sessions and their ends; when starts and records are durable
+  backlog   a receiver of records is away for a month and comes back
 
   --viewers N[,N]      fanout: 1,10,100,500,1000,2000; latency, slow: 100; peers, outage: 200; memory: 500,2000
   --transport udp|tcp  fanout, peers: both
@@ -38,6 +44,8 @@ Only by name, as they take minutes:
   --seconds N          of one measurement; 2
   --rounds N           3
   --joins N            join: 200; churn: 50000; metering: 200
+  --records N          backlog: 100000 by HTTPS, a tenth by the others
+  --receiver NAME      backlog: only https, radius, radsec or mqtt
   --json               the same for programs`;
 
 const optionTypes = {
@@ -49,6 +57,8 @@ const optionTypes = {
   seconds: { type: 'string' },
   rounds: { type: 'string' },
   joins: { type: 'string' },
+  records: { type: 'string' },
+  receiver: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const;
@@ -64,6 +74,8 @@ interface Options {
   readonly seconds: number;
   readonly rounds: number;
   readonly joins: number | undefined;
+  readonly records: number | undefined;
+  readonly receiver: string | undefined;
   readonly progress: (line: string) => void;
 }
 
@@ -82,11 +94,15 @@ const benchmarks: Readonly<Record<string, (options: Options) => Promise<Report>>
   outage: ({ viewers: [viewers = 200] = [], ...options }) => benchOutage({ viewers, ...options }),
   memory: ({ viewers = [500, 2000], ...options }) => benchMemory({ viewers, ...options }),
   metering: ({ joins = 200, progress }) => benchMetering({ sessions: joins, progress }),
+  stall: ({ viewers: [viewers = 10] = [], seconds, ...options }) =>
+    benchStall({ viewers, seconds: 10 * seconds, ...options }),
+  ledger: (options) => benchLedger(options),
+  backlog: ({ records = 100_000, ...options }) => benchBacklog({ records, ...options }),
   churn: ({ joins = 50_000, ...options }) => benchChurn({ joins, ...options }),
 };
 
 /** They take minutes. */
-const longOnes: readonly string[] = ['memory', 'churn', 'metering'];
+const longOnes: readonly string[] = ['memory', 'churn', 'metering', 'stall', 'ledger', 'backlog'];
 const shortOnes = Object.keys(benchmarks).filter((name) => !longOnes.includes(name));
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -104,6 +120,9 @@ async function main(argv: readonly string[]): Promise<void> {
     seconds: whole('seconds', values.seconds ?? '2'),
     rounds: whole('rounds', values.rounds ?? '3'),
     joins: values.joins === undefined ? undefined : whole('joins', values.joins),
+    records: values.records === undefined ? undefined : whole('records', values.records),
+    receiver:
+      values.receiver === undefined ? undefined : oneOf('receiver', backlogReceivers, values.receiver),
     progress: (line) => console.error(line),
   };
   // Inside there is no network.

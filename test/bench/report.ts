@@ -1,6 +1,8 @@
 /** What was to be reached, beside what was measured. */
 export interface Goal {
   readonly text: string;
+  /** Which side of the limit is good; 0 below: not at all. */
+  readonly wanted: 'below' | 'at least';
   readonly limit: number;
   readonly measured: number;
   readonly unit: string;
@@ -21,13 +23,18 @@ export interface Report {
 }
 
 export const below = (text: string, measured: number, limit: number, unit: string): Goal => ({
-  ...{ text, measured, limit, unit },
+  ...{ text, wanted: 'below', measured, limit, unit },
   met: measured < limit,
+});
+
+export const atLeast = (text: string, measured: number, limit: number, unit: string): Goal => ({
+  ...{ text, wanted: 'at least', measured, limit, unit },
+  met: measured >= limit,
 });
 
 /** What must not happen at all. */
 export const none = (text: string, measured: number): Goal => ({
-  ...{ text, measured, limit: 0, unit: '' },
+  ...{ text, wanted: 'below', measured, limit: 0, unit: '' },
   met: measured === 0,
 });
 
@@ -44,9 +51,9 @@ export function renderReport({ title, table, goals, notes }: Report): string {
   ].join('\n');
 }
 
-function renderGoal({ text, limit, measured, unit, met }: Goal): string {
+function renderGoal({ text, wanted, limit, measured, unit, met }: Goal): string {
   const measure = (value: number) => `${Number(value.toFixed(2))}${unit}`;
-  const goal = limit === 0 ? 'none' : `below ${measure(limit)}`;
+  const goal = limit === 0 ? 'none' : `${wanted} ${measure(limit)}`;
   return `- ${met ? 'met' : 'NOT MET'}: ${text}: ${measure(measured)}, goal ${goal}`;
 }
 

@@ -28,6 +28,8 @@ export interface SceneOptions {
   readonly feeds?: number;
   /** Values of the appliance's `relay` configuration beside the smallest one. */
   readonly relay?: RelayConfig;
+  /** Of the daemon's process. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Origin, box and viewers, the appliance on the box, and the live source twice: behind Weir, and past it. */
@@ -64,7 +66,7 @@ export async function openBox(relay: RelayConfig = {}): Promise<Box> {
 }
 
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
-  const { trace = feed, feeds: feedCount = 1, relay = {} } = options;
+  const { trace = feed, feeds: feedCount = 1, relay = {}, env = {} } = options;
   const parts = new CloseStack();
   try {
     const world = pinnedWorld(parts.use(await createWorld()));
@@ -78,7 +80,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
     const ports = Array.from({ length: feedCount }, (_, index) => relayedPort + 1000 * index);
     const feeds: Place[] = [relayed];
     for (const port of ports.slice(1)) feeds.push(await source(port));
-    const daemon = parts.use(await Daemon.start(world, ports, relay));
+    const daemon = parts.use(await Daemon.start(world, ports, relay, env));
     return {
       ...{ world, daemon, trace, relayed, feeds, direct, directPid: direct.pid },
       [Symbol.asyncDispose]: () => parts.close(),

@@ -8,10 +8,12 @@ export class Mosquitto implements AsyncDisposable {
   readonly port: number;
   readonly #configuration: string;
   readonly #host: Host | undefined;
+  readonly #quiet: boolean;
   #process: HostProcess | undefined;
 
-  private constructor(port: number, configuration: string, host: Host | undefined) {
+  private constructor(port: number, configuration: string, host: Host | undefined, quiet: boolean) {
     this.#host = host;
+    this.#quiet = quiet;
     this.port = port;
     this.#configuration = configuration;
   }
@@ -22,6 +24,8 @@ export class Mosquitto implements AsyncDisposable {
     identity: Identity;
     /** Where it runs; here when not given. */
     host?: Host;
+    /** Does not tell of each message. */
+    quiet?: boolean;
   }): Promise<Mosquitto> {
     const { folder, port, identity } = options;
     const configuration = join(folder, 'mosquitto.conf');
@@ -41,7 +45,7 @@ export class Mosquitto implements AsyncDisposable {
         '',
       ].join('\n'),
     );
-    const broker = new Mosquitto(port, configuration, options.host);
+    const broker = new Mosquitto(port, configuration, options.host, options.quiet ?? false);
     await broker.start();
     return broker;
   }
@@ -49,7 +53,7 @@ export class Mosquitto implements AsyncDisposable {
   async start(): Promise<void> {
     const lines: string[] = [];
     const ready = Promise.withResolvers<void>();
-    const args = ['-v', '-c', this.#configuration];
+    const args = [...(this.#quiet ? [] : ['-v']), '-c', this.#configuration];
     const options = {
       onLine: (line: string) => {
         lines.push(line);
