@@ -342,11 +342,18 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     this.recorded.emit({ entry, record });
   }
 
-  /** One after the other: a disk that is slower than the period gets no second one meanwhile. */
-  #checkpointLater(): void {
-    const timer = this.#clock.after(this.#config().checkpointSeconds * 1000, () => {
+  /**
+   * One after the other: a disk that is slower than the period gets no second one meanwhile. The period is from one
+   * reading of the counters to the next, however long storing took, for it is what a crash may cost.
+   */
+  #checkpointLater(tookMs = 0): void {
+    const waitMs = Math.max(0, this.#config().checkpointSeconds * 1000 - tookMs);
+    const timer = this.#clock.after(waitMs, () => {
       this.#timers.delete(timer);
-      void this.#checkpoint().then(() => this.#closing ?? this.#checkpointLater());
+      const begunNs = this.#clock.monoNs();
+      void this.#checkpoint().then(
+        () => this.#closing ?? this.#checkpointLater(milliseconds(this.#clock.monoNs() - begunNs)),
+      );
     });
     this.#timers.add(timer);
   }

@@ -278,6 +278,10 @@ describe('BillingManager', () => {
       });
       /** What a start waits for before it reaches the store. */
       starting: Promise<void> = Promise.resolve();
+      /** How long storing counters takes, by the test's clock. */
+      checkpointMs = 0;
+      /** When counters were read that were to be stored. */
+      readonly checkpoints: bigint[] = [];
       readonly store: Store;
 
       constructor(real: Store) {
@@ -286,13 +290,19 @@ describe('BillingManager', () => {
           await this.starting;
           return real.ledger.start(row);
         };
+        const checkpoint: Store['ledger']['checkpoint'] = async (monoNs, samples) => {
+          this.checkpoints.push(monoNs);
+          // By the test's clock alone: the real store has times of its own.
+          if (this.checkpointMs > 0) return clock.sleep(this.checkpointMs);
+          return real.ledger.checkpoint(monoNs, samples);
+        };
         this.store = {
           folder: real.folder,
           device: real.device,
           bootEpoch: real.bootEpoch,
           leftOpen: real.leftOpen,
           outbox: real.outbox,
-          ledger: { ...real.ledger, start },
+          ledger: { ...real.ledger, start, checkpoint },
           get health() {
             return disk.health;
           },
@@ -327,6 +337,22 @@ describe('BillingManager', () => {
         assert.deepEqual(alarmNames(), []);
       });
     }
+
+    it('reads counters once a period though storing them takes long, and never stores twice at a time', async () => {
+      const billing = billingOn(disk.store);
+      await billing.started(new BilledViewer('session-1'));
+      const secondsApart = async () => {
+        disk.checkpoints.length = 0;
+        await clock.pass(60_000);
+        const steps = disk.checkpoints.slice(1).map((at, index) => at - (disk.checkpoints[index] ?? 0n));
+        return new Set(steps.map((ns) => Number(ns) / 1e9));
+      };
+      disk.checkpointMs = 3000;
+      assert.deepEqual(await secondsApart(), new Set([5]));
+      disk.checkpointMs = 7000;
+      const [slow, ...others] = await secondsApart();
+      assert.ok(slow !== undefined && slow >= 7 && slow < 8 && others.length === 0, `${slow} ${others}`);
+    });
 
     it('rejects a start that is not stored, and records nothing of that session', async () => {
       const billing = billingOn(disk.store);
