@@ -112,7 +112,10 @@ describe('the RTSP front on hostile conversations', () => {
       const address = `198.18.1.${1 + (conversations % 200)}`;
       await converse(next(3) === 0 ? await tunnelled(relay, address, next) : relay.dial(address), next);
       const seen = healthy.frames.length;
-      relay.datapath.feeds[0]?.push(0, rtp({ seq: (conversations + afterWatch) & 0xffff, rtpTime: 9, payload: idr }));
+      relay.datapath.feeds[0]?.push(
+        0,
+        rtp({ seq: (conversations + afterWatch) & 0xffff, rtpTime: 9, payload: idr }),
+      );
       const answer = await healthy.ask('GET_PARAMETER', url, { Session });
       assert.equal(answer.status, 200, `FUZZ_SEED=${seed}, conversation ${conversations}`);
       assert.ok(healthy.frames.length > seen, `FUZZ_SEED=${seed}, conversation ${conversations}`);
