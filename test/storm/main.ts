@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { describeError } from '#base';
 import { enterSandbox } from '../../src/demo/world/index.ts';
 import { percentile } from '../bench/figures.ts';
-import { below, none, type Report, renderReport } from '../bench/report.ts';
+import { below, type Report, renderReport } from '../bench/report.ts';
 import { type StormResult, storm } from './storm.ts';
 
 const usage =
@@ -48,14 +48,17 @@ function reportOf(result: StormResult, seed: number): Report {
       row('outbox empty after, ms', rest.drainedMs.toFixed(0)),
       row('errors logged', rest.errors.length),
     ],
-    goals: [none('lost, doubled or changed records', 0), below('metering gap', rest.worstGapMs, 2000, ' ms')],
-    notes: [...new Set(rest.errors.map((line) => line.replace(/"at":"[^"]*",/, '').slice(0, 300)))].slice(
-      0,
-      5,
-    ),
+    goals: [below('metering gap', rest.worstGapMs, 2000, ' ms')],
+    notes: [
+      'no record lost, doubled or changed; all of them at the collector, the origin and the RADIUS server',
+      ...[...new Set(rest.errors.map(withoutTime))].slice(0, 5),
+    ],
     figures: [result],
   };
 }
+
+/** A line of the log, so that the same trouble is the same text. */
+const withoutTime = (line: string): string => line.replace(/"at":"[^"]*",/, '').slice(0, 300);
 
 async function main(argv: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -82,6 +85,8 @@ async function main(argv: readonly string[]): Promise<void> {
     process.once(signal, () => process.exit(128 + constants.signals[signal]));
   }
   const folder = await mkdtemp(join(tmpdir(), 'weir-storm-'));
+  // Two thirds of a start from sources are spent on reading TypeScript. A box has it done; so have all lives but the first.
+  process.env.NODE_COMPILE_CACHE = join(folder, 'code');
   const progress = (text: string) => console.error(`storm: ${text}`);
   const flaky = values.collector === 'flaky';
   try {
