@@ -50,6 +50,14 @@ export interface StartedSession {
   readonly startedAt: number;
 }
 
+/** A session that runs. Its record is made only when asked for: with meter and charge it costs more than to look. */
+export interface LiveSession {
+  readonly sessionId: string;
+  readonly startedMonoNs: bigint;
+  /** As its record would be if it ended now. */
+  readonly record: () => UsageRecord;
+}
+
 /** A record that is durable. */
 export interface RecordedSession {
   readonly entry: StoredEntry;
@@ -129,12 +137,13 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     return [...this.#sessions.values()].filter(isBilled).map(({ meter }) => meter.sample());
   }
 
-  /** The sessions whose start is durable, each as its record would be if it ended now. */
-  live(): readonly UsageRecord[] {
-    const now = this.#clock.monoNs();
-    return [...this.#sessions.values()]
-      .filter(isBilled)
-      .map((session) => this.#recordUntil(now, session, session.meter.sample()));
+  /** The sessions whose start is durable. */
+  live(): readonly LiveSession[] {
+    return [...this.#sessions.values()].filter(isBilled).map((session) => ({
+      sessionId: session.viewer.sessionId,
+      startedMonoNs: session.startedMonoNs,
+      record: () => this.#recordUntil(this.#clock.monoNs(), session, session.meter.sample()),
+    }));
   }
 
   /** One of them; undefined when it has ended. */

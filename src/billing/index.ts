@@ -1,4 +1,9 @@
-export { BillingManager, type RecordedSession, type StartedSession } from './billing-manager.ts';
+export {
+  BillingManager,
+  type LiveSession,
+  type RecordedSession,
+  type StartedSession,
+} from './billing-manager.ts';
 export { type Charge, chargeFor, type Usage } from './charge.ts';
 export { RecordIds } from './record-id.ts';
 export { Subscribers } from './subscribers.ts';

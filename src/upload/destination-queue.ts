@@ -155,14 +155,14 @@ export class DestinationQueue implements Closeable {
 
   /** Delivers what waits and is wanted now, in order. Returns whether there was any. */
   async #pass(wanted: (sequence: number) => boolean): Promise<boolean> {
-    const { name, batch } = this.#destination;
     let tried = false;
     for (let after: number | undefined = 0; after !== undefined && !this.#stopping.signal.aborted; ) {
+      const { name, batch } = this.#destination;
       const page = await this.#outbox.waiting(name, { after, limit: batch });
       const due = page.entries.filter(({ sequence }) => wanted(sequence));
       while (due.length > 0 && !this.#stopping.signal.aborted) {
         tried = true;
-        await this.#deliver(due.splice(0, this.#together));
+        await this.#deliver(due.splice(0, Math.min(this.#together, this.#destination.batch)));
       }
       after = page.next;
     }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Alarms, type Clock, type Closeable, describeError, type Log } from '#base';
 import type { ClockCorrection, Store } from '#storage';
-import type { UsageRecord } from '../billing/index.ts';
+import type { LiveSession, UsageRecord } from '../billing/index.ts';
 import type { Config } from '../config/index.ts';
 import { DestinationQueue, type QueueState } from './destination-queue.ts';
 import { Interims } from './interims.ts';
@@ -28,7 +28,7 @@ export class Uploads implements Closeable {
   readonly #store: Store;
   /** Where relative paths of PEM files begin. */
   readonly #folder: string;
-  readonly #live: () => readonly UsageRecord[];
+  readonly #live: () => readonly LiveSession[];
   readonly #alarms: Alarms;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -42,8 +42,8 @@ export class Uploads implements Closeable {
     store: Store;
     config: Config['upload'];
     teller: OriginTeller;
-    /** The sessions that run, each as its record would be if it ended now. */
-    live: () => readonly UsageRecord[];
+    /** The sessions that run. */
+    live: () => readonly LiveSession[];
     alarms: Alarms;
     clock: Clock;
     log: Log;

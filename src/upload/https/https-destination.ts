@@ -6,13 +6,12 @@ import type { Delivery, Destination } from '../destination.ts';
 import type { UsageEntry } from '../usage-entry.ts';
 import { answersPerRecord } from './batch-answer.ts';
 import type { Collector } from './collector.ts';
+import { LiveBatches } from './live-batches.ts';
 
 /** CloudEvents HTTP binding s.3.3. */
 const contentType = 'application/cloudevents-batch+json; charset=utf-8';
 /** The request itself is at fault; the same one will be refused for ever. */
 const permanent = new Set([400, 413, 415, 422]);
-/** States of so many sessions wait at most; a collector that is away misses those of others. */
-const maxLive = 1000;
 
 /** Batches of CloudEvents by HTTPS. A batch that is refused as a whole is sent again record by record. */
 export class HttpsDestination implements Destination {
@@ -20,26 +19,37 @@ export class HttpsDestination implements Destination {
   readonly batch: number;
   readonly #collector: Collector;
   readonly #log: Log;
-  /** The latest state of each session, while a post of such states is under way. */
-  readonly #live = new Map<string, string>();
-  #telling = false;
+  readonly #live: LiveBatches;
+  readonly #closing = new AbortController();
 
   constructor(options: { name: string; batch: number; collector: Collector; log: Log }) {
     this.name = options.name;
     this.batch = options.batch;
     this.#collector = options.collector;
-    this.#log = options.log;
+    this.#log = options.log.with({ destination: options.name });
+    this.#live = new LiveBatches(options.batch, (events) => this.#postLive(events));
   }
 
   async deliver(entries: readonly UsageEntry[], signal: AbortSignal): Promise<readonly Delivery[]> {
-    for (const { record } of entries) this.#live.delete(record.sessionId);
+    await this.#live.end(entries.map(({ record }) => record.sessionId));
+    return this.#send(entries, signal);
+  }
+
+  async #send(entries: readonly UsageEntry[], signal: AbortSignal): Promise<readonly Delivery[]> {
     const { status, body } = await this.#post(entries, signal);
     if (status >= 200 && status < 300) return answersPerRecord(entries, body);
     const reason = `the collector answered ${status}${excerpt(body)}`;
     if (!permanent.has(status)) return entries.map(() => ({ outcome: 'retry', reason }));
     if (entries.length === 1) return [{ outcome: 'rejected', reason }];
     const deliveries: Delivery[] = [];
-    for (const entry of entries) deliveries.push(...(await this.deliver([entry], signal)));
+    try {
+      for (const entry of entries) deliveries.push(...(await this.#send([entry], signal)));
+    } catch (error) {
+      // What was answered so far stands; the others are sent once more.
+      for (const _unsent of entries.slice(deliveries.length)) {
+        deliveries.push({ outcome: 'retry', reason: describeError(error) });
+      }
+    }
     return deliveries;
   }
 
@@ -55,38 +65,29 @@ export class HttpsDestination implements Destination {
   }
 
   started(record: UsageRecord): void {
-    this.#tell('started', record);
+    this.#live.tell(record.sessionId, () => liveEvent('started', record));
   }
 
   interim(record: UsageRecord): void {
-    this.#tell('interim', record);
+    this.#live.tell(record.sessionId, () => liveEvent('interim', record));
   }
 
-  #tell(kind: 'started' | 'interim', record: UsageRecord): void {
-    const { sessionId } = record;
-    if (this.#live.size >= maxLive && !this.#live.has(sessionId)) return;
-    this.#live.set(sessionId, liveEvent(kind, record));
-    if (!this.#telling) void this.#tellAll();
-  }
-
-  /** Best effort: the record of a session's end will say it all. What comes meanwhile goes out together. */
-  async #tellAll(): Promise<void> {
-    this.#telling = true;
-    while (this.#live.size > 0) {
-      const events = [...this.#live].slice(0, this.batch);
-      for (const [sessionId] of events) this.#live.delete(sessionId);
-      const body = `[${events.map(([, event]) => event).join(',')}]`;
-      try {
-        await this.#collector.post(body, { 'content-type': contentType }, new AbortController().signal);
-      } catch (error) {
-        this.#live.clear();
-        this.#log.debug('live state not delivered', { error: describeError(error) });
-      }
+  /** Best effort: the record of the session's end will say it all. */
+  async #postLive(events: readonly string[]): Promise<void> {
+    try {
+      await this.#collector.post(
+        `[${events.join(',')}]`,
+        { 'content-type': contentType },
+        this.#closing.signal,
+      );
+    } catch (error) {
+      this.#log.debug('live state not delivered', { events: events.length, error: describeError(error) });
+      throw error;
     }
-    this.#telling = false;
   }
 
   close(): Promise<void> {
+    this.#closing.abort();
     return this.#collector.close();
   }
 

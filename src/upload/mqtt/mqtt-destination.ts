@@ -14,6 +14,8 @@ const acknowledgeMs = 10_000;
 const goodbyeMs = 1000;
 /** Publications under way; brokers allow as a rule no more than their Receive Maximum (MQTT 5 s.3.3.4), often 20. */
 const window = 20;
+/** News of running sessions are dropped while so much waits for a broker that reads slowly or not at all. */
+const maxUnsentBytes = 1_048_576;
 /** MQTT 5 s.3.4.2.1: the publication itself is at fault (topic name invalid, packet too large, payload format invalid). */
 const permanent = new Set([0x90, 0x95, 0x99]);
 
@@ -116,7 +118,7 @@ export class MqttDestination implements Destination {
   }
 
   #tell(kind: 'started' | 'interim', record: UsageRecord): void {
-    if (!this.#client?.connected) return;
+    if (!this.#client?.connected || this.#client.stream.writableLength > maxUnsentBytes) return;
     this.#client.publish(this.#topics.interim, liveEvent(kind, record), { qos: 0 });
   }
 

@@ -1,17 +1,18 @@
-import { type Clock, describeError, type Log, WeirError } from '#base';
+import { type Clock, describeError, type Log, WeirError, within } from '#base';
 import type { UsageRecord } from '../../billing/index.ts';
 import type { Delivery, Destination } from '../destination.ts';
 import type { UsageEntry } from '../usage-entry.ts';
 import { boxAttributes, type NasIdentity, sessionAttributes } from './accounting.ts';
 import type { Attribute } from './attributes.ts';
+import { LiveRequests } from './live-requests.ts';
 import type { RadiusServers } from './radius-servers.ts';
 
 /** Records under way together at most. */
 const maxWindow = 32;
 /** When a request is sent again: a server that takes so long for all of them has more than it can do. */
 const slowNs = 1_000_000_000n;
-/** Sessions that run are told of for so many at a time; a server that is away misses the others. */
-const maxRunning = 1000;
+/** How long the end waits for a server to hear of it. */
+const goodbyeMs = 1500;
 
 /**
  * Sessions as RADIUS accounting. Of one session never more than one request is under way, and after its Stop none: a late
@@ -23,8 +24,7 @@ export class RadiusDestination implements Destination {
   readonly #servers: RadiusServers;
   readonly #clock: Clock;
   readonly #log: Log;
-  /** The request under way for each session that runs; `next`: the latest news that waits behind it. */
-  readonly #running = new Map<string, { done: Promise<void>; next: (() => Promise<void>) | undefined }>();
+  readonly #live: LiveRequests;
   #announced: Promise<void> | undefined;
   #window = maxWindow;
 
@@ -34,6 +34,10 @@ export class RadiusDestination implements Destination {
     this.#servers = options.servers;
     this.#clock = options.clock;
     this.#log = options.log.with({ destination: options.name });
+    this.#live = new LiveRequests(Math.max(1, options.servers.window >> 2));
+    this.#announce().catch((error) =>
+      this.#log.debug('Accounting-On not delivered', { error: describeError(error) }),
+    );
   }
 
   /**
@@ -70,7 +74,7 @@ export class RadiusDestination implements Destination {
     });
   }
 
-  /** Accounting-On, once, before anything else that this run has to say. */
+  /** Accounting-On, at once and then with whatever comes until it is answered: nothing of this run is told before. */
   #announce(): Promise<void> {
     this.#announced ??= this.#servers
       .request(boxAttributes(this.#nas, 'accountingOn', this.#clock.nowMs()))
@@ -83,10 +87,7 @@ export class RadiusDestination implements Destination {
 
   async #stop(entry: UsageEntry): Promise<Delivery> {
     const { record, times, sequence } = entry;
-    const { sessionId } = record;
-    const running = this.#running.get(sessionId);
-    if (running) running.next = undefined;
-    await running?.done;
+    await this.#live.end(record.sessionId);
     try {
       const nowMs = this.#clock.nowMs();
       const moment = { atMs: Date.parse(times.endedAt), nowMs, correctedByMs: times.correctedByMs, sequence };
@@ -99,39 +100,23 @@ export class RadiusDestination implements Destination {
     }
   }
 
-  /** Best effort: while one request of a session is under way only the latest news waits. */
+  /** Best effort: the Stop will say it all. */
   #tell(sessionId: string, attributes: () => readonly Attribute[]): void {
-    const send = async () => {
+    this.#live.tell(sessionId, async () => {
       try {
         await this.#announce();
         await this.#servers.request(attributes());
       } catch (error) {
         this.#log.debug('live state not delivered', { sessionId, error: describeError(error) });
       }
-    };
-    const running = this.#running.get(sessionId);
-    if (running) {
-      running.next = send;
-      return;
-    }
-    if (this.#running.size >= maxRunning) return;
-    const turn = { done: Promise.resolve(), next: undefined as (() => Promise<void>) | undefined };
-    turn.done = (async () => {
-      for (let next: (() => Promise<void>) | undefined = send; next !== undefined; ) {
-        turn.next = undefined;
-        await next();
-        next = turn.next;
-      }
-      this.#running.delete(sessionId);
-    })();
-    this.#running.set(sessionId, turn);
+    });
   }
 
   async close(): Promise<void> {
     if (this.#announced) {
-      await this.#servers
-        .request(boxAttributes(this.#nas, 'accountingOff', this.#clock.nowMs()))
-        .catch((error) => this.#log.debug('Accounting-Off not delivered', { error: describeError(error) }));
+      const off = this.#servers.request(boxAttributes(this.#nas, 'accountingOff', this.#clock.nowMs()));
+      off.catch((error) => this.#log.debug('Accounting-Off not delivered', { error: describeError(error) }));
+      await within(off, goodbyeMs, this.#clock);
     }
     await this.#servers.close();
   }

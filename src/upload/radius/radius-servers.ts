@@ -18,6 +18,11 @@ export class RadiusServers implements Closeable {
     this.#log = options.log;
   }
 
+  /** How many requests any of them carries at a time. */
+  get window(): number {
+    return Math.min(...this.#links.map(({ window }) => window));
+  }
+
   /** Resolves once one of them has answered; rejects with what the last one said. */
   async request(attributes: readonly Attribute[]): Promise<void> {
     let failure: unknown = new WeirError('UPLOAD_FAILED', 'no RADIUS server is configured');

@@ -30,12 +30,14 @@ interface Waiting {
  */
 export class RadsecLink implements RadiusLink {
   readonly server: string;
+  readonly window = 1;
   readonly #host: string;
   readonly #port: number;
   readonly #tls: TlsIdentity;
   readonly #clock: Clock;
   readonly #log: Log;
   #connection: Promise<TLSSocket> | undefined;
+  #opening: TLSSocket | undefined;
   #live: TLSSocket | undefined;
   #turn: Promise<void> = Promise.resolve();
   #waiting: Waiting | undefined;
@@ -104,6 +106,7 @@ export class RadsecLink implements RadiusLink {
       ...(serverName === undefined ? {} : { servername: serverName }),
       minVersion: 'TLSv1.2',
     });
+    this.#opening = connection;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     connection.once('secureConnect', resolve);
     connection.once('error', reject);
@@ -114,6 +117,7 @@ export class RadsecLink implements RadiusLink {
       await promise;
     } finally {
       late[Symbol.dispose]();
+      this.#opening = undefined;
     }
     connection.off('error', reject);
     this.#live = connection;
@@ -160,6 +164,7 @@ export class RadsecLink implements RadiusLink {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#opening?.destroy(new Error('the link is closed'));
     const connection = await this.#connection?.catch(() => undefined);
     if (connection) this.#drop(connection, 'the link is closed');
   }

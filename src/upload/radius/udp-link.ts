@@ -17,6 +17,7 @@ interface Waiting {
 /** RADIUS by UDP (RFC 2866). One socket; the identifier tells the up to 256 requests under way apart. */
 export class UdpLink implements RadiusLink {
   readonly server: string;
+  readonly window = identifiers;
   readonly #secret: string;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -46,6 +47,7 @@ export class UdpLink implements RadiusLink {
 
   async request(attributes: readonly Attribute[]): Promise<void> {
     const socket = await this.#open();
+    if (this.#closed) throw this.#closedError();
     const identifier = this.#takeIdentifier();
     const request = encodeAccountingRequest(identifier, attributes, this.#secret);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -99,8 +101,7 @@ export class UdpLink implements RadiusLink {
   }
 
   #open(): Promise<Socket> {
-    if (this.#closed)
-      throw new WeirError('ALREADY_CLOSED', 'the link is closed', { fields: { server: this.server } });
+    if (this.#closed) throw this.#closedError();
     this.#socket ??= this.#connect().catch((error) => {
       this.#socket = undefined;
       throw new WeirError('UPLOAD_FAILED', 'the RADIUS server cannot be reached', {
@@ -131,6 +132,10 @@ export class UdpLink implements RadiusLink {
     return socket;
   }
 
+  #closedError(): WeirError {
+    return new WeirError('ALREADY_CLOSED', 'the link is closed', { fields: { server: this.server } });
+  }
+
   #receive(bytes: Buffer): void {
     const waiting = this.#waiting.get(bytes[1] ?? -1);
     if (!waiting) return;
@@ -153,9 +158,9 @@ export class UdpLink implements RadiusLink {
   async close(): Promise<void> {
     this.#closed = true;
     this.#abandon(new Error('closed'));
-    const socket = await this.#socket?.catch(() => undefined);
+    // Not waited for: its name may be looked up for long yet.
+    this.#socket?.then((socket) => socket.close()).catch(() => {});
     this.#socket = undefined;
-    socket?.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

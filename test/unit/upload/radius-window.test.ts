@@ -8,6 +8,7 @@ import { HandClock, settled } from '../session/scripted.ts';
 
 /** Answers one request after the other, each after `eachMs`. */
 class SlowLink implements RadiusLink {
+  readonly window = 256;
   readonly server = 'slow:1813';
   readonly #clock: HandClock;
   eachMs = 0;
