@@ -8,6 +8,8 @@ import { SerialQueue } from './serial-queue.ts';
 
 const RUN_TIMEOUT_MS = 10_000;
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+/** One argument of a program takes 128 KiB with the NUL that ends it (MAX_ARG_STRLEN, execve(2)). */
+const MOST_ARGUMENT_BYTES = 128 * 1024 - 1;
 
 /** Runs nft(8), one child at a time. A batch is one transaction: all of it or nothing. */
 export class Nft {
@@ -21,13 +23,15 @@ export class Nft {
   /** Applies the commands; with `check` the kernel is asked first whether it would take them. */
   apply(commands: readonly NftCommand[], options: { check?: boolean } = {}): Promise<void> {
     return this.#queue.run(async () => {
-      // In a file of its own: nft 1.0.6 cannot open the socket pair that a child's stdin is.
+      const batch = JSON.stringify({ nftables: commands });
+      // The renewal each second is as short as that: it needs no file.
+      if (Buffer.byteLength(batch) <= MOST_ARGUMENT_BYTES) return this.#runBatch([batch], options);
+      // nft 1.0.6 cannot open the socket pair that a child's stdin is.
       const folder = await mkdtemp(join(tmpdir(), 'weir-nft-'));
       try {
         const file = join(folder, 'batch.json');
-        await writeFile(file, JSON.stringify({ nftables: commands }), { mode: 0o600, flag: 'wx' });
-        if (options.check) await this.#run(['-j', '-c', '-f', file]);
-        await this.#run(['-j', '-f', file]);
+        await writeFile(file, batch, { mode: 0o600, flag: 'wx' });
+        await this.#runBatch(['-f', file], options);
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
@@ -45,6 +49,11 @@ export class Nft {
       // Handles differ each time a table is made.
       return JSON.stringify(JSON.parse(listed), (key, value) => (key === 'handle' ? undefined : value));
     });
+  }
+
+  async #runBatch(batch: readonly string[], { check }: { check?: boolean }): Promise<void> {
+    if (check) await this.#run(['-j', '-c', ...batch]);
+    await this.#run(['-j', ...batch]);
   }
 
   #run(args: readonly string[]): Promise<string> {

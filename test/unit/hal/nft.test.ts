@@ -55,16 +55,39 @@ describe('nft', () => {
     assert.ok(!isNoSuchObject(await failure(await script('echo "Error: syntax error" >&2; exit 1'))));
   });
 
-  it('gets its batch in a file that only the owner can read, which is gone afterwards', async () => {
+  it('gets its batch as an argument', async () => {
     const seen = join(folder, 'seen');
-    const nft = await script(`for file; do :; done
-stat -c '%a' "$file" "$(dirname "$file")" > ${seen}; cat "$file" >> ${seen}; echo >> ${seen}; echo "$file" >> ${seen}`);
+    const nft = await script(`printf '%s\\n' "$@" > ${seen}`);
     await nft.apply([{ flush: 'x' }]);
-    const [fileMode, folderMode, batch, file] = (await readFile(seen, 'utf8')).split('\n');
-    assert.deepEqual([fileMode, folderMode], ['600', '700']);
-    assert.deepEqual(JSON.parse(batch ?? ''), { nftables: [{ flush: 'x' }] });
-    await assert.rejects(readFile(file ?? ''), { code: 'ENOENT' });
+    assert.deepEqual((await readFile(seen, 'utf8')).trim().split('\n'), [
+      '-j',
+      JSON.stringify({ nftables: [{ flush: 'x' }] }),
+    ]);
   });
+
+  for (const [bytes, way] of [
+    [128 * 1024 - 1, 'an argument, when it is as long as one may be (execve(2))'],
+    [128 * 1024, 'a file that only the owner can read, when it is longer, and which is gone afterwards'],
+  ] as const) {
+    it(`gets its batch in ${way}`, async () => {
+      const seen = join(folder, 'seen');
+      const copy = join(folder, 'copy');
+      const nft = await script(`for last; do :; done
+if [ "$2" = -f ]; then stat -c '%a' "$last" "$(dirname "$last")" > ${seen}; echo "$last" >> ${seen}; cat "$last" > ${copy}
+else printf '%s' "$last" > ${copy}; fi`);
+      const filler = bytes - JSON.stringify({ nftables: [{ flush: '' }] }).length;
+      const commands = [{ flush: 'x'.repeat(filler) }];
+      await nft.apply(commands);
+      assert.equal(await readFile(copy, 'utf8'), JSON.stringify({ nftables: commands }));
+      if (bytes < 128 * 1024) {
+        await assert.rejects(readFile(seen), { code: 'ENOENT' });
+        return;
+      }
+      const [fileMode, folderMode, file] = (await readFile(seen, 'utf8')).split('\n');
+      assert.deepEqual([fileMode, folderMode], ['600', '700']);
+      await assert.rejects(readFile(file ?? ''), { code: 'ENOENT' });
+    });
+  }
 
   it('asks the kernel first when told to, and applies nothing that it would refuse', async () => {
     const seen = join(folder, 'seen');
@@ -75,8 +98,8 @@ stat -c '%a' "$file" "$(dirname "$file")" > ${seen}; cat "$file" >> ${seen}; ech
 
   it('runs one child at a time, in the order of the calls, also after a failure', async () => {
     const seen = join(folder, 'seen');
-    const nft = await script(`for file; do :; done
-name=$(tr -dc 0-9 < "$file"); echo "begin $name" >> ${seen}; sleep 0.0$((3 - name)); echo "end $name" >> ${seen}
+    const nft = await script(`for batch; do :; done
+name=$(printf '%s' "$batch" | tr -dc 0-9); echo "begin $name" >> ${seen}; sleep 0.0$((3 - name)); echo "end $name" >> ${seen}
 [ "$name" != 0 ]`);
     const done = await Promise.allSettled([0, 1, 2].map((number) => nft.apply([{ number }])));
     assert.deepEqual(
