@@ -23,7 +23,13 @@ constexpr std::uint32_t kMaxMessagesOut = 32;
 constexpr std::uint64_t kMaxMessageBytesOut = 64 * 1024;
 /** More than this unsent in the kernel makes a slow viewer only later, not better. */
 constexpr int kUnsentBytes = 128 * 1024;
-constexpr std::int64_t kAcknowledgePeriodNs = 100 * kNsPerMs;
+/**
+ * How late the counters of what is acknowledged may be while media goes out. Each look costs a system call for each
+ * viewer; who ends is looked at once more.
+ */
+constexpr std::int64_t kAcknowledgePeriodNs = 500 * kNsPerMs;
+/** Frames wait for it. */
+constexpr std::int64_t kHeldBackPeriodNs = 100 * kNsPerMs;
 constexpr std::int64_t kCloseNs = kNsPerSecond;
 /** Of full frames it is more than the kernel's own send buffer takes. */
 constexpr std::size_t kMaxUnacknowledged = 4096;
@@ -235,7 +241,10 @@ void InterleavedConnection::pump() {
   heldBack_ = false;
   for (int sends = 0; !more && !ended_; ++sends) {
     heldBack_ = mustHoldBack();
-    if (heldBack_) break;
+    if (heldBack_) {
+      acknowledgeTimer_.armIn(kHeldBackPeriodNs);
+      break;
+    }
     std::size_t silent = 0;
     while (silent < sources_.size()) {
       const Attached& next = sources_[nextSource_++ % sources_.size()];

@@ -19,6 +19,7 @@ Loop::Watch& Loop::Watch::operator=(Watch&& other) noexcept {
     reset();
     loop_ = other.loop_;
     state_ = std::exchange(other.state_, nullptr);
+    events_ = other.events_;
   }
   return *this;
 }
@@ -34,8 +35,8 @@ void Loop::Watch::reset() {
 }
 
 void Loop::Watch::set(std::uint32_t events) {
-  if (state_ == nullptr || state_->events == events) return;
-  state_->events = events;
+  if (state_ == nullptr || events_ == events) return;
+  events_ = events;
   epoll_event event{};
   event.events = events;
   event.data.ptr = state_;
@@ -70,12 +71,11 @@ Loop::Watch Loop::watch(int fd, std::uint32_t events, Ready& ready) {
   auto state = std::make_unique<Watch::State>();
   state->ready = &ready;
   state->fd = fd;
-  state->events = events;
   epoll_event event{};
   event.events = events;
   event.data.ptr = state.get();
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) return {};
-  return Watch(this, state.release());
+  return Watch(this, state.release(), events);
 }
 
 void Loop::forgetBatchEnd(BatchEnd& object) {

@@ -40,7 +40,8 @@ class Loop {
   class Watch {
    public:
     Watch() = default;
-    Watch(Watch&& other) noexcept : loop_(other.loop_), state_(std::exchange(other.state_, nullptr)) {}
+    Watch(Watch&& other) noexcept
+        : loop_(other.loop_), state_(std::exchange(other.state_, nullptr)), events_(other.events_) {}
     Watch& operator=(Watch&& other) noexcept;
     ~Watch() { reset(); }
     void reset();
@@ -55,12 +56,13 @@ class Loop {
     struct State {
       Ready* ready = nullptr;
       int fd = -1;
-      std::uint32_t events = 0;
       std::uint32_t again = 0;
     };
-    Watch(Loop* loop, State* state) : loop_(loop), state_(state) {}
+    Watch(Loop* loop, State* state, std::uint32_t events) : loop_(loop), state_(state), events_(events) {}
     Loop* loop_ = nullptr;
     State* state_ = nullptr;
+    /** Here, where its owner's memory is: `set` is called after every send, and mostly has nothing to do. */
+    std::uint32_t events_ = 0;
   };
 
   /** Calls back once per arming. The callback must not destroy its own timer: defer that. */
