@@ -32,6 +32,7 @@ export class RecordKeeping implements Closeable {
       synchronised: () => hal.board.clockSynchronised(),
       macOf: (address) => hal.nics.macOf(address),
       deliveries: ({ origin }) => this.uploads.destinationsFor(origin),
+      giveUp: (before) => this.uploads.giveUpNotices(before),
       alarms,
       clock,
       log,
@@ -62,6 +63,10 @@ export class RecordKeeping implements Closeable {
   attach(monitor: SessionMonitor): void {
     const { billing, uploads } = this;
     this.#parts.use(uploads);
+    // Closed before: the records of the last sessions, too, are told of.
+    this.#parts.defer(() => {
+      for (const listening of listenings) listening[Symbol.dispose]();
+    });
     this.#parts.use(billing);
     const listenings = [
       monitor.viewerEnded.on((viewer) => billing.ended(viewer)),
@@ -72,7 +77,6 @@ export class RecordKeeping implements Closeable {
       }),
       billing.recorded.on(({ record }) => uploads.recorded(record)),
     ];
-    for (const listening of listenings) this.#parts.defer(() => listening[Symbol.dispose]());
   }
 
   /** The records of the last viewers are still to be made when the session with their origin is about to end. */

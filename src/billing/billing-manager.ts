@@ -76,6 +76,7 @@ export class BillingManager implements Admission, SessionStart, Closeable {
   readonly #config: () => Config['billing'];
   readonly #macOf: (address: string) => string | undefined;
   readonly #deliveries: (facts: SessionFacts) => readonly string[];
+  readonly #giveUp: (before: number) => Promise<unknown>;
   readonly #alarms: Alarms;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -98,6 +99,8 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     macOf: (address: string) => string | undefined;
     /** Names of the destinations that are to get the record of such a session. */
     deliveries: (facts: SessionFacts) => readonly string[];
+    /** Called before what is older than `before` is removed: who may not keep it any longer lets it go. */
+    giveUp?: (before: number) => Promise<unknown>;
     alarms: Alarms;
     clock: Clock;
     log: Log;
@@ -107,6 +110,7 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     this.#config = config;
     this.#macOf = macOf;
     this.#deliveries = deliveries;
+    this.#giveUp = options.giveUp ?? (async () => {});
     this.#alarms = alarms;
     this.#clock = clock;
     this.#log = log;
@@ -399,8 +403,8 @@ export class BillingManager implements Admission, SessionStart, Closeable {
   #retain(): void {
     if (!this.#bootClock.trusted) return;
     const before = this.#clock.nowMs() - this.#config().retentionDays * dayMs;
-    this.#store.ledger
-      .retain(before)
+    this.#giveUp(before)
+      .then(() => this.#store.ledger.retain(before))
       .catch((error) => this.#log.warn('old records not removed', { error: describeError(error) }));
   }
 

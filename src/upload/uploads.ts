@@ -34,6 +34,7 @@ export class Uploads implements Closeable {
   readonly #log: Log;
   readonly #origins: OriginNotices;
   readonly #working = new Map<string, Working>();
+  readonly #misconfigured = new Set<string>();
   readonly #repairing: Disposable;
   #config: Config['upload'];
   #changing: Promise<void> = Promise.resolve();
@@ -62,7 +63,7 @@ export class Uploads implements Closeable {
       corrections: () => this.#corrections(),
       log,
     });
-    this.#repairing = clock.every(repairMs, () => void this.apply(this.#config));
+    this.#repairing = clock.every(repairMs, () => void this.apply(this.#config).catch(() => {}));
   }
 
   /** Names of all who are to get the record of a session with this origin. */
@@ -77,8 +78,12 @@ export class Uploads implements Closeable {
    */
   apply(config: Config['upload']): Promise<void> {
     this.#config = config;
-    this.#changing = this.#changing.then(() => this.#change(config));
-    return this.#changing;
+    const changed = this.#changing.then(() => this.#change(config));
+    // The next change does not suffer from this one.
+    this.#changing = changed.catch((error) =>
+      this.#log.error('receivers not changed', { error: describeError(error) }),
+    );
+    return changed;
   }
 
   async #change(config: Config['upload']): Promise<void> {
@@ -87,11 +92,12 @@ export class Uploads implements Closeable {
         .filter(isNamed)
         .map((one) => [receiverName(one), one]),
     );
-    for (const [name, working] of this.#working) {
-      if (isDeepStrictEqual(wanted.get(name), working.receiver)) continue;
-      this.#working.delete(name);
-      await stop(working);
-    }
+    const over = [...this.#working].filter(
+      ([name, { receiver }]) => !isDeepStrictEqual(wanted.get(name), receiver),
+    );
+    for (const [name] of over) this.#working.delete(name);
+    await Promise.all(over.map(([, working]) => this.#stop(working)));
+    for (const name of this.#misconfigured) if (!wanted.has(name)) this.#isRight(name);
     for (const [name, receiver] of wanted) if (!this.#working.has(name)) await this.#begin(name, receiver);
   }
 
@@ -120,11 +126,17 @@ export class Uploads implements Closeable {
         clock: this.#clock,
       });
       this.#working.set(name, { receiver, queue, interims });
-      this.#alarms.clear('upload.misconfigured', name);
+      this.#isRight(name);
     } catch (error) {
       const text = describeError(error);
+      this.#misconfigured.add(name);
       this.#alarms.raise({ name: 'upload.misconfigured', subject: name, severity: 'major', text });
     }
+  }
+
+  #isRight(name: string): void {
+    this.#misconfigured.delete(name);
+    this.#alarms.clear('upload.misconfigured', name);
   }
 
   /** A session began; `record`: as it would be if it ended now. */
@@ -149,6 +161,14 @@ export class Uploads implements Closeable {
     if (this.#config.originNotices) await this.#origins.tell(origin);
   }
 
+  /**
+   * Origins that were not told of a session that ended before `before` will not be: many take no notices, or never come
+   * back, and the ledger would keep their records for ever.
+   */
+  giveUpNotices(before: number): Promise<number> {
+    return this.#origins.giveUp(before);
+  }
+
   /** Nobody waits for the pause after a failure. */
   hurry(): void {
     for (const { queue } of this.#working.values()) queue.hurry();
@@ -166,19 +186,23 @@ export class Uploads implements Closeable {
   async close(): Promise<void> {
     this.#repairing[Symbol.dispose]();
     await this.#changing;
-    await Promise.all([...this.#working.values()].map(stop));
+    await Promise.all([...this.#working.values()].map((working) => this.#stop(working)));
     this.#working.clear();
     await this.#origins.close();
+  }
+
+  /** One that cannot be closed well hinders none of the others. */
+  async #stop({ receiver, queue, interims }: Working): Promise<void> {
+    interims[Symbol.dispose]();
+    await queue.close().catch((error) => {
+      const destination = receiverName(receiver);
+      this.#log.error('receiver not closed well', { destination, error: describeError(error) });
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-async function stop({ queue, interims }: Working): Promise<void> {
-  interims[Symbol.dispose]();
-  await queue.close();
 }
 
 const isNamed = ({ name }: Receiver): boolean => name !== undefined;

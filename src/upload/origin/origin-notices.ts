@@ -36,15 +36,19 @@ interface Telling {
   after: number;
   /** It said that it takes no notices. */
   deaf: boolean;
+  /** It refused one, and the log has it. */
+  refused: boolean;
   running: Promise<void> | undefined;
   again: boolean;
   /** A new session: all that waits is to be tried again. */
   restart: boolean;
 }
 
+const originPrefix = 'origin:';
+
 /** The name of an origin in the outbox. */
 export function originDestination({ address, port }: OriginAddress): string {
-  return address.includes(':') ? `origin:[${address}]:${port}` : `origin:${address}:${port}`;
+  return address.includes(':') ? `${originPrefix}[${address}]:${port}` : `${originPrefix}${address}:${port}`;
 }
 
 /**
@@ -94,7 +98,14 @@ export class OriginNotices implements Closeable {
     const known = this.#tellings.get(name);
     if (known) return known;
     if (this.#tellings.size >= maxRemembered) this.#forgetOne();
-    const telling = { after: 0, deaf: false, running: undefined, again: false, restart: false };
+    const telling = {
+      after: 0,
+      deaf: false,
+      refused: false,
+      running: undefined,
+      again: false,
+      restart: false,
+    };
     this.#tellings.set(name, telling);
     return telling;
   }
@@ -114,7 +125,8 @@ export class OriginNotices implements Closeable {
     try {
       while (telling.again && !this.#closed) {
         telling.again = false;
-        if (telling.restart) Object.assign(telling, { after: 0, deaf: false, restart: false });
+        if (telling.restart)
+          Object.assign(telling, { after: 0, deaf: false, refused: false, restart: false });
         if (telling.deaf) return;
         await this.#tellAll(name, origin, telling);
       }
@@ -148,20 +160,56 @@ export class OriginNotices implements Closeable {
           return;
         }
         telling.after = Math.max(telling.after, stored.sequence);
-        await this.#settle(name, entry, status);
+        await this.#settle(name, entry, status, telling);
       }
       after = page.next;
     }
   }
 
-  async #settle(name: string, { sequence }: UsageEntry, status: number): Promise<void> {
+  async #settle(name: string, { sequence }: UsageEntry, status: number, telling: Telling): Promise<void> {
     const outcome = outcomeOf(status);
     if (outcome === undefined) {
-      this.#log.warn('the origin did not take a notice', { destination: name, sequence, status });
+      // Once a session: an origin may refuse all of the many that wait.
+      if (!telling.refused)
+        this.#log.warn('the origin refuses notices', { destination: name, sequence, status });
+      telling.refused = true;
       return;
     }
     const reason = outcome === 'acknowledged' ? undefined : `the origin answered ${status}`;
     await this.#outbox.settle(name, [{ sequence, outcome, reason }]);
+  }
+
+  /** Notices of what was before `before`, wall clock, are not told any more. Returns how many. */
+  async giveUp(before: number): Promise<number> {
+    let count = 0;
+    for (const { destination, waitingSince } of await this.#outbox.summary()) {
+      if (!destination.startsWith(originPrefix) || waitingSince === undefined) continue;
+      count += await this.#giveUpTo(destination, before);
+    }
+    return count;
+  }
+
+  async #giveUpTo(destination: string, before: number): Promise<number> {
+    let count = 0;
+    for (let after: number | undefined = 0; after !== undefined && !this.#closed; ) {
+      const page = await this.#outbox.waiting(destination, { after, limit: pageSize });
+      const corrections = await this.#corrections();
+      const old = page.entries.filter((stored) => {
+        const { times, record } = usageEntry(stored, corrections);
+        // A time that nobody vouches for makes nothing old.
+        const known = record.clockTrusted || times.correctedByMs !== undefined;
+        return known && Date.parse(times.endedAt) < before;
+      });
+      if (old.length === 0) break;
+      await this.#outbox.settle(
+        destination,
+        old.map(({ sequence }) => ({ sequence, outcome: 'unconfirmed', reason: 'given up: never told' })),
+      );
+      count += old.length;
+      after = page.next;
+    }
+    if (count > 0) this.#log.warn('notices to an origin are given up', { destination, count });
+    return count;
   }
 
   /** What is under way is waited for. */

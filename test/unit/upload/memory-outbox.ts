@@ -1,4 +1,4 @@
-import type { EntryPage, Outbox, Settlement, StoredEntry } from '#storage';
+import type { DestinationSummary, EntryPage, Outbox, Settlement, StoredEntry } from '#storage';
 
 /** An outbox for one destination that holds what a test puts in, and shows what became of it. */
 export class MemoryOutbox implements Outbox {
@@ -35,7 +35,16 @@ export class MemoryOutbox implements Outbox {
   }
 
   quarantined = async (): Promise<EntryPage> => ({ entries: [], next: undefined, damaged: [] });
-  summary = async () => [];
+  summary = async (): Promise<readonly DestinationSummary[]> => [
+    {
+      destination: 'origin:198.51.100.7:554',
+      waiting: this.#waiting.length,
+      waitingSince: this.#waiting[0]?.at,
+      unconfirmed: 0,
+      quarantined: 0,
+      quarantineReason: undefined,
+    },
+  ];
   requeue = async () => 0;
   abandon = async () => this.#waiting.splice(0).length;
 }

@@ -99,6 +99,16 @@ describe('upload: notices to the origin', () => {
     assert.deepEqual(outbox.left, []);
   });
 
+  it('that are too old are given up, so that the ledger may let their records go', async () => {
+    const { outbox, notices } = scene();
+    outbox.put(entry(1, { endedAt: '2026-01-01T00:00:00.000Z' }), entry(2));
+    assert.equal(await notices.giveUp(Date.parse('2026-03-01T00:00:00.000Z')), 1);
+    assert.deepEqual(outbox.left, [2]);
+    assert.equal(outbox.settled[0]?.outcome, 'unconfirmed');
+    outbox.put(entry(3, { endedAt: '1970-01-01T00:01:00.000Z', clockTrusted: false }));
+    assert.equal(await notices.giveUp(Date.parse('2026-03-01T00:00:00.000Z')), 0, 'a clock not known yet');
+  });
+
   it('that come while others are told are told as well', async () => {
     const { outbox, told, notices, answer } = scene();
     outbox.put(entry(1));
