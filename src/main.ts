@@ -14,6 +14,10 @@ const usage = `usage:
   weir records verify FILE [--key FILE] [--json]
                                       proves what \`weir records --json\` wrote
   weir outbox [--json] --data DIR     what waits to be delivered, for whom, since when
+  weir outbox requeue DESTINATION --data DIR
+                                      what it refused is delivered again
+  weir outbox abandon DESTINATION --data DIR
+                                      gives up what waits for a receiver that is no more
   weir demo [--seconds N]             the main job on this one machine
   weir version
   weir help`;
@@ -40,6 +44,7 @@ async function main(args: string[]): Promise<void> {
       if (rest[0] === 'verify') return verifyRecords(rest.slice(1));
       return rest[0] === 'key' ? recordsKey(rest.slice(1)) : records(rest);
     case 'outbox': {
+      if (rest[0] === 'requeue' || rest[0] === 'abandon') return orderOutbox(rest[0], rest.slice(1));
       const { data, json } = options(rest, { data: { type: 'string' }, json: { type: 'boolean' } });
       const { outboxCommand, streamOutput } = await import('./cli/index.ts');
       return outboxCommand(await outbox(data), { json: json === true }, streamOutput(process.stdout));
@@ -73,6 +78,21 @@ async function outbox(data: string | undefined): Promise<OutboxStatus> {
   const { outboxStatus } = await import('./operations/index.ts');
   await using reader = await openReader(data);
   return outboxStatus(reader);
+}
+
+/** Only the daemon writes: it must run. */
+async function orderOutbox(order: 'requeue' | 'abandon', args: string[]): Promise<void> {
+  const [destination = '', ...flags] = args;
+  const { data } = options(flags, { data: { type: 'string' } });
+  if (!destination || destination.startsWith('-') || !data) {
+    throw new WeirError('USAGE', `outbox ${order} needs DESTINATION and --data DIR`);
+  }
+  const { askControl } = await import('./status/index.ts');
+  const told = await askControl(join(data, 'control.sock'), `outbox ${order}`, destination);
+  if (typeof told === 'object' && told !== null && 'error' in told) {
+    throw new WeirError('COMMAND_FAILED', String(told.error));
+  }
+  console.log(JSON.stringify(told));
 }
 
 async function records(args: string[]): Promise<void> {

@@ -16,7 +16,7 @@ import { openLinuxHal } from '#hal';
 import { openStore, type Store } from '#storage';
 import { loadConfig } from './config/index.ts';
 import { engineThreadCount } from './engine-thread-count.ts';
-import { outboxStatus } from './operations/index.ts';
+import { abandonDeliveries, outboxStatus, requeueDeliveries } from './operations/index.ts';
 import { Relay } from './relay.ts';
 import { ControlServer } from './status/index.ts';
 
@@ -52,6 +52,18 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
         'show relay': async () => relay?.status() ?? { error: 'still starting' },
         'show outbox': async () =>
           store && relay ? outboxStatus(store, relay.uploads?.states()) : { error: 'still starting' },
+        'outbox requeue': async (destination) => {
+          if (!store) return { error: 'still starting' };
+          const order = await requeueDeliveries(store, destination);
+          relay?.uploads?.looked(destination);
+          return order;
+        },
+        'outbox abandon': async (destination) => {
+          if (!store || !relay) return { error: 'still starting' };
+          const order = await abandonDeliveries(store, destination, relay.uploads?.names() ?? []);
+          relay.uploads?.looked(destination);
+          return order;
+        },
         'show alarms': async () => ({
           standing: relay?.alarms.standing() ?? [],
           ended: relay?.alarms.ended() ?? [],

@@ -1,3 +1,4 @@
+export { abandonDeliveries, type OutboxOrder, requeueDeliveries } from './outbox-orders.ts';
 export {
   type DestinationState,
   type DestinationStatus,

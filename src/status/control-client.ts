@@ -9,7 +9,7 @@ const answerMs = 10_000;
  *
  * @throws {WeirError} CONTROL_UNREACHABLE
  */
-export function askControl(path: string, command: string): Promise<unknown> {
+export function askControl(path: string, command: string, argument?: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let text = '';
     const fail = (cause?: Error) =>
@@ -23,7 +23,7 @@ export function askControl(path: string, command: string): Promise<unknown> {
           },
         ),
       );
-    const socket = connect(path, () => socket.write(`${JSON.stringify({ command })}\n`));
+    const socket = connect(path, () => socket.write(`${JSON.stringify({ command, argument })}\n`));
     socket.setEncoding('utf8');
     socket.on('error', fail);
     socket.on('close', () => fail());

@@ -5,12 +5,12 @@ import { type Closeable, describeError, type Log, WeirError } from '#base';
 const maxLineBytes = 64 * 1024;
 const maxConnections = 16;
 
-/** Commands of the local control socket; each returns what is sent back as JSON. */
-export type ControlCommands = Readonly<Record<string, () => Promise<unknown>>>;
+/** Commands of the local control socket; each gets its argument, if any, and returns what is sent back as JSON. */
+export type ControlCommands = Readonly<Record<string, (argument: string) => Promise<unknown>>>;
 
 /**
  * The daemon's local control socket: one JSON object a line in, one a line out, only for those who may open the file.
- * In: `{"command":"show relay"}`. Out: the command's result, or `{"error":"..."}`.
+ * In: `{"command":"show relay"}`, some with an `"argument"`. Out: the command's result, or `{"error":"..."}`.
  */
 export class ControlServer implements Closeable {
   readonly path: string;
@@ -106,12 +106,15 @@ async function answerLine(line: string, commands: ControlCommands): Promise<stri
     const run =
       typeof command === 'string' && Object.hasOwn(commands, command) ? commands[command] : undefined;
     const answer = run
-      ? await run()
+      ? await run(argumentOf(request))
       : { error: `unknown command; known are ${Object.keys(commands).join(', ')}` };
     return `${JSON.stringify(answer)}\n`;
   } catch (error) {
     return `${JSON.stringify({ error: describeError(error) })}\n`;
   }
 }
+
+const argumentOf = (request: unknown): string =>
+  typeof request === 'object' && request !== null && 'argument' in request ? String(request.argument) : '';
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? String(error);

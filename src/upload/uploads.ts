@@ -68,7 +68,7 @@ export class Uploads implements Closeable {
 
   /** Names of all who are to get the record of a session with this origin. */
   destinationsFor(origin: OriginAddress): readonly string[] {
-    const names = receiversIn(this.#config).filter(isNamed).map(receiverName);
+    const names = this.names();
     return this.#config.originNotices ? [...names, originDestination(origin)] : names;
   }
 
@@ -167,6 +167,17 @@ export class Uploads implements Closeable {
    */
   giveUpNotices(before: number): Promise<number> {
     return this.#origins.giveUp(before);
+  }
+
+  /** Names of the receivers in the configuration. */
+  names(): readonly string[] {
+    return receiversIn(this.#config).filter(isNamed).map(receiverName);
+  }
+
+  /** An operator has looked at what was set aside for a destination: it waits again, or was given up. */
+  looked(name: string): void {
+    this.#alarms.clear('upload.quarantined', name);
+    this.#working.get(name)?.queue.hurry();
   }
 
   /** Nobody waits for the pause after a failure. */
