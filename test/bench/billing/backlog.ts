@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '#base';
 import { HostProcess } from '../../../src/demo/world/index.ts';
+import { Disk } from '../../contract/storage/disk.ts';
 import { Certificates, type Identity } from '../../lab/upload/certificates.ts';
 import { Freeradius } from '../../lab/upload/freeradius.ts';
 import { Mosquitto } from '../../lab/upload/mosquitto.ts';
@@ -86,26 +87,29 @@ export async function benchBacklog({ records, receiver, progress }: BacklogBench
           'piled up, MiB',
           'at most, MiB',
         ],
-        ...['arrived', 'twice', 'seconds', 'records a second'],
+        ...['arrived', 'twice', 'after a later one', 'seconds', 'records a second'],
       ],
       ...rows.map((row) => [
         ...[row.name, String(row.piled), `${row.tries} times`],
         ...[row.baseBytes, row.piledBytes, row.mostBytes].map(mib),
-        ...[String(row.distinct), String(row.records - row.distinct), row.seconds.toFixed(1)],
+        ...[
+          String(row.distinct),
+          String(row.records - row.distinct),
+          String(row.outOfOrder),
+          row.seconds.toFixed(1),
+        ],
         `**${(row.piled / row.seconds).toFixed(0)}**`,
       ]),
     ],
     goals: [
-      ...https.map(({ mostBytes, baseBytes }) =>
-        below('resident set, growth, HTTPS', (mostBytes - baseBytes) / 1024 / 1024, 20, ' MiB'),
+      ...https.map(({ piledBytes, baseBytes }) =>
+        below('resident set, growth while away, HTTPS', (piledBytes - baseBytes) / 1024 / 1024, 20, ' MiB'),
       ),
       ...https.map(({ piled, seconds }) => atLeast('records a second by HTTPS', piled / seconds, 2000, '')),
-      ...rows.flatMap((row) => [
-        none(`records that did not arrive, ${row.name}`, row.piled - row.distinct),
-        none(`records out of order, ${row.name}`, row.outOfOrder),
-      ]),
+      ...rows.map((row) => none(`records that did not arrive, ${row.name}`, row.piled - row.distinct)),
     ],
     notes: [
+      'order is kept within a session, which has one record; records of other sessions may overtake one that was not taken',
       `the box: billing manager, store and uploads in one process, whose wall clock and pauses pass a day in a second; resident is all of it; by HTTPS, before: after ${warmUpRecords} records`,
       'the receivers run on the same machine, each a process of its own; TLS with certificates on both sides, but RADIUS by UDP; FreeRADIUS with SQLite in memory',
     ],
@@ -118,10 +122,9 @@ function receivers(folder: string, authority: Certificates, records: number): re
   const server = authority.issue('server');
   const tls = { caFile: box.files.ca, certFile: box.files.cert, keyFile: box.files.key };
   const fewer = Math.ceil(records / 10);
-  const radius = async (parts: AsyncDisposableStack, name: string) => {
+  const radius = async (parts: AsyncDisposableStack) => {
     // In memory: each of its rows is a sync of the disk, which is not what is measured.
-    const place = mkdtempSync(join('/dev/shm', `weir-${name}-`));
-    parts.defer(() => rmSync(place, { recursive: true, force: true }));
+    const place = parts.use(Disk.tmpfs(256)).path;
     const radsec = { port: ports.radsec, identity: server };
     const freeradius = parts.use(
       await Freeradius.start({ folder: place, port: ports.radius, secret: 's3cret', radsec }),
@@ -153,7 +156,7 @@ function receivers(folder: string, authority: Certificates, records: number): re
       upload: {
         radius: [{ name: 'bench', servers: [{ host: '127.0.0.1', port: ports.radius, secret: 's3cret' }] }],
       },
-      comeBack: (parts) => radius(parts, 'radius-udp'),
+      comeBack: radius,
     },
     {
       kind: 'radsec',
@@ -170,7 +173,7 @@ function receivers(folder: string, authority: Certificates, records: number): re
           },
         ],
       },
-      comeBack: (parts) => radius(parts, 'radius-tls'),
+      comeBack: radius,
     },
     {
       kind: 'mqtt',
