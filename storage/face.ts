@@ -237,8 +237,8 @@ export interface StoreOptions {
   readonly log: Log;
   readonly alarms: Alarms;
   /**
-   * How long a start waits for others to share its commit: at most 5 ms, 0 when not given. Those that come while a commit is
-   * under way share the next one anyway, so waiting gains nothing but a later picture.
+   * How long after a commit a start waits for others to share the next one: at most 5 ms, the default. One that comes
+   * later than that does not wait.
    */
   readonly startGroupMs?: number;
   /** How long an end, a settlement or a correction waits: at most 100 ms, 50 when not given. */

@@ -29,7 +29,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       mode: 'keep',
       folder,
       bootId: text('bootId', bootId),
-      startGroupMs: Math.min(options.startGroupMs ?? 0, 5),
+      startGroupMs: Math.min(options.startGroupMs ?? 5, 5),
       endGroupMs: Math.min(options.endGroupMs ?? 50, 100),
       ballastBytes: options.ballastBytes ?? 4 * 1024 * 1024,
       watchMs: options.watchMs ?? 10_000,

@@ -24,6 +24,7 @@ const patient: ReadonlySet<WriteName> = new Set(['finish', 'correctClock', 'sett
 export class Keeper {
   readonly #options: KeeperOptions;
   readonly #clock: Clock;
+  #committedMonoNs = 0n;
   readonly #tell: (notice: Notice) => void;
   readonly #files: StoreFiles;
   readonly #ballast: Ballast;
@@ -75,8 +76,13 @@ export class Keeper {
       write.failed(refusal(trouble));
       return;
     }
-    const { startGroupMs, endGroupMs } = this.#options;
-    this.#queue.add(write, write.name === 'start' ? startGroupMs : endGroupMs);
+    this.#queue.add(write, write.name === 'start' ? this.#startWaitMs() : this.#options.endGroupMs);
+  }
+
+  /** A start that comes alone goes at once; where they come thick and fast, the next commit is one group time after the last. */
+  #startWaitMs(): number {
+    const passedMs = Number((this.#clock.monoNs() - this.#committedMonoNs) / 1_000_000n);
+    return Math.max(0, this.#options.startGroupMs - passedMs);
   }
 
   read<T>(query: (reads: Reads) => T): T {
@@ -106,6 +112,7 @@ export class Keeper {
   #commit(): void {
     while (this.#usable && this.#queue.size > 0) {
       if (!this.#commitGroup(this.#queue.take(this.#groupLimit))) return;
+      this.#committedMonoNs = this.#clock.monoNs();
     }
   }
 
