@@ -2,8 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { createLog } from '#base';
 import { openDatapath } from '../../hal/datapath/datapath.ts';
 import { datapathContract } from './datapath.contract.ts';
-import { loopbackWorld, simWorld } from './datapath-world.ts';
+import { type DatapathWorld, loopbackWorld, simWorld } from './datapath-world.ts';
 import { feedContract } from './feed.contract.ts';
+import { orderContract } from './feed-order.contract.ts';
+import { resumeContract } from './feed-resume.contract.ts';
+import { viewerContract } from './viewer-path.contract.ts';
 
 const track = { clockRateHz: 90_000, codec: 'none', video: false } as const;
 
@@ -17,9 +20,17 @@ const log = createLog({
   nowMs: () => Date.now(),
 });
 
+/** Each of them opens a datapath of its own for each test. */
+function mediaContract(open: () => Promise<DatapathWorld>): void {
+  describe('a feed', () => feedContract(open));
+  describe('packets of a feed that come in disorder (RFC 3550 s.5.1)', () => orderContract(open));
+  describe('an upstream session that begins anew', () => resumeContract(open));
+  describe('a viewer of a feed', () => viewerContract(open));
+}
+
 describe('the simulated datapath', () => {
   datapathContract(simWorld);
-  describe('a feed', () => feedContract(simWorld));
+  mediaContract(simWorld);
 });
 
 for (const threads of [1, 3]) {
@@ -42,6 +53,6 @@ for (const threads of [1, 3]) {
       return loopbackWorld(datapath, sandboxed ? silent : undefined);
     };
     datapathContract(open);
-    describe('a feed', () => feedContract(open));
+    mediaContract(open);
   });
 }
