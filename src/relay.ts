@@ -1,4 +1,3 @@
-import { isIP, SocketAddress } from 'node:net';
 import { Alarms, type Clock, type Closeable, CloseStack, describeError, type Log, weirVersion } from '#base';
 import {
   type Endpoint,
@@ -12,7 +11,7 @@ import {
 } from '#hal';
 import type { Store } from '#storage';
 import type { BillingManager } from './billing/index.ts';
-import { applyStages, type Config, catchUpOf, type Stage } from './config/index.ts';
+import { applyStages, type Config, catchUpOf, originEntry, type Stage } from './config/index.ts';
 import { Feed } from './feed/index.ts';
 import { Heartbeat } from './health/index.ts';
 import { endpointText, feedStatus, nicStatus, type RelayStatus, viewerStatus } from './operations/index.ts';
@@ -318,12 +317,7 @@ export class Relay implements Closeable {
   }
 
   #credentials(origin: Endpoint): OriginCredentials | undefined {
-    const known = this.#config.relay.origins.find(
-      ({ address, port }) =>
-        address !== undefined &&
-        isSameAddress(address, origin.address) &&
-        (port ?? origin.port) === origin.port,
-    );
+    const known = originEntry(this.#config, origin);
     if (known?.username === undefined || known.password === undefined) return undefined;
     return { username: known.username, password: known.password };
   }
@@ -394,12 +388,6 @@ export class Relay implements Closeable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-/** A person may write an IPv6 address in other ways than the kernel does (RFC 5952). */
-function isSameAddress(written: string, canonical: string): boolean {
-  const family = isIP(written) === 6 ? 'ipv6' : 'ipv4';
-  return written === canonical || new SocketAddress({ address: written, family }).address === canonical;
 }
 
 const nicConfigs = ({ interfaces }: Config): Record<NicRole, NicConfig> => interfaces;

@@ -14,9 +14,9 @@ export class Subscribers {
   }[] = [];
 
   constructor(entries: Entries) {
-    for (const { id = '', prefix, mac } of entries) {
-      if (mac !== undefined) this.#byMac.set(mac.toLowerCase(), id);
-      if (prefix !== undefined) this.#addPrefix(prefix, id);
+    for (const { id, prefixes, macs } of entries) {
+      for (const mac of macs) this.#byMac.set(mac.toLowerCase(), id);
+      for (const prefix of prefixes) this.#addPrefix(prefix, id);
     }
     this.#byPrefix.sort((one, other) => other.length - one.length);
   }

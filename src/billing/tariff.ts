@@ -33,8 +33,8 @@ function fits({ urls, subscribers }: Rule, url: string, subscriber: string | und
   return urls.length === 0 || urls.some((pattern) => urlMatches(pattern, url));
 }
 
-function tariffOf({ urls: _, subscribers: __, name = '', ...rule }: Rule, currency: string): Tariff {
-  return { ...rule, name, currency };
+function tariffOf({ urls: _, subscribers: __, ...rule }: Rule, currency: string): Tariff {
+  return { ...rule, currency };
 }
 
 const freeOfCharge = (currency: string): Tariff => ({

@@ -49,6 +49,8 @@ export const billingTree = {
     },
     tariffs: {
       type: 'list',
+      key: 'name',
+      ordered: true,
       maxItems: 1000,
       help: 'what sessions cost; the first tariff that fits is taken, none: free of charge',
       of: {
@@ -117,18 +119,25 @@ export const billingTree = {
     },
     subscribers: {
       type: 'list',
+      key: 'id',
       maxItems: 100_000,
       help: 'who viewers are: by MAC address, else by the longest prefix that holds their address',
       of: {
         type: 'branch',
-        help: 'where one subscriber is found; a subscriber may have several such entries',
+        help: 'one subscriber, and where it is found',
         entries: {
           id: { type: 'string', ...name, help: 'the subscriber, as in records' },
-          prefix: { type: 'string', ...prefix, help: 'addresses of this subscriber' },
-          mac: {
-            type: 'string',
-            ...mac,
-            help: 'MAC address of this subscriber, where it is directly attached',
+          prefixes: {
+            type: 'list',
+            maxItems: 1000,
+            of: { type: 'string', ...prefix, help: 'addresses of this subscriber' },
+            help: 'addresses of this subscriber',
+          },
+          macs: {
+            type: 'list',
+            maxItems: 1000,
+            of: { type: 'string', ...mac, help: 'a MAC address of this subscriber' },
+            help: 'MAC addresses of this subscriber, where it is directly attached',
           },
         },
       },

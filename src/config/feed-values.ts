@@ -3,7 +3,7 @@ import { urlMatches } from './url-pattern.ts';
 
 /** What `relay.feeds` says about the feed of this URL: the first entry that matches it. */
 function feedEntry({ relay }: Config, url: string): Config['relay']['feeds'][number] | undefined {
-  return relay.feeds.find((entry) => entry.url !== undefined && urlMatches(entry.url, url));
+  return relay.feeds.find((entry) => urlMatches(entry.url, url));
 }
 
 /** How far back a viewer of this feed may begin; undefined: not at all. */

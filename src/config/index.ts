@@ -1,8 +1,25 @@
+export { type Annotations, Candidate } from './candidate.ts';
 export { catchUpOf } from './feed-values.ts';
+export { leafForm, secretMask } from './leaf.ts';
 export { loadConfig } from './load.ts';
-export { type ConfigFault, parseConfig } from './parse.ts';
+export { originEntry } from './origin-values.ts';
+export { type ConfigFault, checkConfig, parseConfig } from './parse.ts';
+export {
+  type Following,
+  findPlace,
+  followingOf,
+  isPathFault,
+  type NameFollowing,
+  type PathFault,
+  type Place,
+  placesAt,
+  type ValueFollowing,
+} from './place.ts';
+export type { RawBranch, RawNode, RawValue } from './raw-tree.ts';
 export { renderReference } from './reference.ts';
 export type { BranchSchema, LeafSchema, ListSchema, Parsed, Schema } from './schema.ts';
+export { readSetWords, type SetWords } from './set-words.ts';
 export { applyStages, type Stage } from './stage.ts';
 export { type Config, configTree } from './tree.ts';
 export { urlMatches, urlPattern } from './url-pattern.ts';
+export { quoteWord, quoteWords, splitWords } from './words.ts';

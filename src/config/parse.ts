@@ -1,8 +1,10 @@
-import { isIP } from 'node:net';
 import { WeirError } from '#base';
 import { checkBilling } from './billing-check.ts';
+import { leafFault } from './leaf.ts';
+import { isBranch } from './raw-tree.ts';
 import type { BranchSchema, LeafSchema, ListSchema, Schema } from './schema.ts';
 import { type Config, configTree } from './tree.ts';
+import { upgradeTree } from './upgrade.ts';
 import { checkUpload } from './upload-check.ts';
 
 /** One thing that is wrong with a configuration, by its path: `relay.rtsp.ports[0]`. */
@@ -17,17 +19,33 @@ export interface ConfigFault {
  * @throws {WeirError} CONFIG_BAD_VALUE naming every fault, not only the first.
  */
 export function parseConfig(value: unknown): Config {
+  const result = checkConfig(value);
+  if (result.config) return result.config;
+  const { faults } = result;
+  throw new WeirError(
+    'CONFIG_BAD_VALUE',
+    `configuration: ${faults.map(({ path, text }) => `${path || 'the whole'}: ${text}`).join('; ')}`,
+    { fields: { faults: faults.length }, advice: 'mend these values' },
+  );
+}
+
+/** The same, as an answer: the Config, or everything that is wrong. */
+export function checkConfig(
+  value: unknown,
+):
+  | { readonly config: Config; readonly faults: readonly [] }
+  | { readonly config?: undefined; readonly faults: readonly ConfigFault[] } {
   const faults: ConfigFault[] = [];
-  const parsed = parseValue(configTree, value, '', faults) as Config;
-  if (faults.length === 0) crossCheck(parsed, faults);
-  if (faults.length > 0) {
-    throw new WeirError(
-      'CONFIG_BAD_VALUE',
-      `configuration: ${faults.map(({ path, text }) => `${path || 'the whole'}: ${text}`).join('; ')}`,
-      { fields: { faults: faults.length }, advice: 'mend these values' },
-    );
-  }
-  return parsed;
+  const config = parseValue(configTree, upgradeTree(value), '', faults) as Config;
+  if (faults.length === 0) crossCheck(config, faults);
+  return faults.length === 0 ? { config, faults: [] } : { faults };
+}
+
+/** What single values of a tree, or of a part of one, have that they may not; what they lack is not looked at. */
+export function shapeFaults(value: unknown): readonly ConfigFault[] {
+  const faults: ConfigFault[] = [];
+  parseValue(configTree, value, '', faults);
+  return faults;
 }
 
 function parseValue(schema: Schema, value: unknown, path: string, faults: ConfigFault[]): unknown {
@@ -42,7 +60,7 @@ function parseValue(schema: Schema, value: unknown, path: string, faults: Config
 }
 
 function parseBranch(schema: BranchSchema, value: unknown, path: string, faults: ConfigFault[]): unknown {
-  if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) {
+  if (value !== undefined && !isBranch(value)) {
     faults.push({ path, text: 'must be an object' });
     return undefined;
   }
@@ -62,7 +80,7 @@ function parseBranch(schema: BranchSchema, value: unknown, path: string, faults:
 }
 
 function parseList(schema: ListSchema, value: unknown, path: string, faults: ConfigFault[]): unknown {
-  if (value === undefined) return Object.freeze([...(schema.default ?? [])]);
+  if (value === undefined) return Object.freeze([...((schema.key === undefined && schema.default) || [])]);
   if (!Array.isArray(value)) {
     faults.push({ path, text: 'must be a list' });
     return undefined;
@@ -71,37 +89,33 @@ function parseList(schema: ListSchema, value: unknown, path: string, faults: Con
     faults.push({ path, text: `has ${value.length} items, at most ${schema.maxItems} are allowed` });
     return undefined;
   }
-  return Object.freeze(value.map((item, index) => parseValue(schema.of, item, `${path}[${index}]`, faults)));
+  const items = value.map((item, index) => parseValue(schema.of, item, `${path}[${index}]`, faults));
+  checkOnce(schema, items, path, faults);
+  return Object.freeze(items);
 }
+
+/** Each item has its key, and no two have the same. */
+function checkOnce(schema: ListSchema, items: readonly unknown[], path: string, faults: ConfigFault[]): void {
+  const seen = new Set<unknown>();
+  for (const [index, item] of items.entries()) {
+    const own = schema.key === undefined ? item : isBranch(item) ? item[schema.key] : undefined;
+    const at = schema.key === undefined ? `${path}[${index}]` : `${path}[${index}].${schema.key}`;
+    if (own === undefined) {
+      // What is no branch has been complained of already.
+      if (isBranch(item)) faults.push({ path: at, text: `is missing: ${helpOfKey(schema)}` });
+    } else if (seen.has(own)) faults.push({ path: at, text: `${JSON.stringify(own)} is there twice` });
+    else seen.add(own);
+  }
+}
+
+const helpOfKey = ({ key, of }: ListSchema): string =>
+  (key !== undefined && of.type === 'branch' && of.entries[key]?.help) || 'which one is it?';
 
 function parseLeaf(schema: LeafSchema, value: unknown, path: string, faults: ConfigFault[]): unknown {
   if (value === undefined) return schema.default;
-  const text = faultOf(schema, value);
+  const text = leafFault(schema, value);
   if (text !== undefined) faults.push({ path, text });
   return value;
-}
-
-function faultOf(schema: LeafSchema, value: unknown): string | undefined {
-  const shown =
-    'secret' in schema && schema.secret ? 'the value' : (JSON.stringify(value) ?? 'the value').slice(0, 80);
-  switch (schema.type) {
-    case 'integer': {
-      const { min, max, unit } = schema;
-      if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max)
-        return undefined;
-      return `${shown} must be a whole number from ${min} to ${max}${unit ? ` (${unit})` : ''}`;
-    }
-    case 'string':
-      return typeof value === 'string' && schema.pattern.test(value)
-        ? undefined
-        : `${shown} must be: ${schema.form}`;
-    case 'boolean':
-      return typeof value === 'boolean' ? undefined : `${shown} must be true or false`;
-    case 'enum':
-      return typeof value === 'string' && schema.values.includes(value)
-        ? undefined
-        : `${shown} must be one of ${schema.values.join(', ')}`;
-  }
 }
 
 /** What no single value can say about itself. */
@@ -110,14 +124,6 @@ function crossCheck(config: Config, faults: ConfigFault[]): void {
   for (const [role, nic] of Object.entries({ wan, access })) {
     if (nic.device === undefined && nic.mac === undefined && nic.path === undefined) {
       faults.push({ path: `interfaces.${role}`, text: 'needs device, mac or path: which NIC is it?' });
-    }
-    for (const [index, address] of nic.addresses.entries()) {
-      if (isIP(address.split('/')[0] ?? '') === 0) {
-        faults.push({
-          path: `interfaces.${role}.addresses[${index}]`,
-          text: `"${address}" is no IP address`,
-        });
-      }
     }
   }
   if (wan.device !== undefined && wan.device === access.device) {
@@ -128,17 +134,8 @@ function crossCheck(config: Config, faults: ConfigFault[]): void {
   }
   const { ports } = config.relay.rtsp;
   if (ports.length === 0) faults.push({ path: 'relay.rtsp.ports', text: 'needs at least one port' });
-  if (new Set(ports).size !== ports.length)
-    faults.push({ path: 'relay.rtsp.ports', text: 'names a port twice' });
-  for (const [index, { url }] of config.relay.feeds.entries()) {
-    if (url === undefined)
-      faults.push({ path: `relay.feeds[${index}].url`, text: 'is missing: which feeds?' });
-  }
   for (const [index, origin] of config.relay.origins.entries()) {
     const path = `relay.origins[${index}]`;
-    if (origin.address === undefined || isIP(origin.address) === 0) {
-      faults.push({ path: `${path}.address`, text: 'must be an IP address' });
-    }
     if ((origin.username === undefined) !== (origin.password === undefined)) {
       faults.push({ path, text: 'username and password go together' });
     }

@@ -25,11 +25,12 @@ function walk(schema: Schema, path: string, rows: string[]): void {
     return;
   }
   if (schema.type === 'list' && schema.of.type === 'branch') {
-    rows.push(row(path, `list, at most ${schema.maxItems}`, 'empty', schema.help));
+    const form = `list by \`${schema.key}\`${schema.ordered ? ', in order' : ''}, at most ${schema.maxItems}`;
+    rows.push(row(path, form, 'empty', schema.help));
     walk(schema.of, `${path}[]`, rows);
     return;
   }
-  const restart = schema.live === false ? ' (a change needs a restart)' : '';
+  const restart = schema.live === false ? ' **(restart needed)**' : '';
   rows.push(row(path, formOf(schema), defaultOf(schema), schema.help + restart));
 }
 
@@ -49,7 +50,8 @@ function formOf(schema: LeafSchema | ListSchema): string {
 }
 
 function defaultOf(schema: LeafSchema | ListSchema): string {
-  if (schema.default === undefined) return schema.type === 'list' ? 'empty' : '';
+  if (schema.type === 'list' && (schema.key !== undefined || schema.default === undefined)) return 'empty';
+  if (schema.default === undefined) return '';
   return `\`${JSON.stringify(schema.default)}\``;
 }
 

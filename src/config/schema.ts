@@ -23,6 +23,8 @@ export interface StringSchema extends Described {
   /** What a person calls the form: "MAC address". Shown when the pattern does not match. */
   readonly form: string;
   readonly pattern: RegExp;
+  /** What the pattern cannot say: why a value of the right form is none after all; undefined when it is one. */
+  readonly fault?: (value: string) => string | undefined;
   readonly default?: string;
   /** Never echoed, logged or exported. */
   readonly secret?: boolean;
@@ -41,13 +43,28 @@ export interface EnumSchema extends Described {
 
 export type LeafSchema = IntegerSchema | StringSchema | BooleanSchema | EnumSchema;
 
-/** A list of leaves or of branches. */
-export interface ListSchema extends Described {
+interface AnyListSchema extends Described {
   readonly type: 'list';
-  readonly of: LeafSchema | BranchSchema;
   readonly maxItems: number;
+  /** The order of the items means something: `insert` on the console changes it. */
+  readonly ordered?: boolean;
+}
+
+/** Values, each of them once at most. */
+export interface LeafListSchema extends AnyListSchema {
+  readonly of: LeafSchema;
+  readonly key?: undefined;
   readonly default?: readonly (string | number)[];
 }
+
+/** Items that are told apart by one of their entries. */
+export interface BranchListSchema extends AnyListSchema {
+  readonly of: BranchSchema;
+  /** The entry that every item has, each another value: it names the item in a path. */
+  readonly key: string;
+}
+
+export type ListSchema = LeafListSchema | BranchListSchema;
 
 export interface BranchSchema extends Described {
   readonly type: 'branch';
@@ -64,6 +81,9 @@ type HasDefault<S> = S extends { readonly default: unknown }
 
 type RequiredNames<E> = { [K in keyof E]: HasDefault<E[K]> extends true ? K : never }[keyof E];
 
+/** Every item of a list has its key. */
+type Keyed<K extends string> = { readonly [Name in K]: string };
+
 /** The type of a parsed value, derived from its schema. Leaves without a default may be undefined. */
 export type Parsed<S> = S extends { readonly type: 'integer' }
   ? number
@@ -74,7 +94,7 @@ export type Parsed<S> = S extends { readonly type: 'integer' }
       : S extends { readonly type: 'enum'; readonly values: readonly (infer V)[] }
         ? V
         : S extends { readonly type: 'list'; readonly of: infer O }
-          ? readonly Parsed<O>[]
+          ? readonly (Parsed<O> & (S extends { readonly key: infer K extends string } ? Keyed<K> : unknown))[]
           : S extends { readonly type: 'branch'; readonly entries: infer E }
             ? { readonly [K in RequiredNames<E>]: Parsed<E[K]> } & {
                 readonly [K in Exclude<keyof E, RequiredNames<E>>]?: Parsed<E[K]>;

@@ -1,6 +1,8 @@
 import { billingTree } from './billing-tree.ts';
-import { mac, prefix } from './forms.ts';
+import { consoleTree } from './console-tree.ts';
+import { ipEndpoint, mac, prefix } from './forms.ts';
 import type { BranchSchema, Parsed } from './schema.ts';
+import { systemTree } from './system-tree.ts';
 import { uploadTree } from './upload-tree.ts';
 import { urlPattern } from './url-pattern.ts';
 
@@ -60,31 +62,7 @@ export const configTree = {
   type: 'branch',
   help: 'configuration of this Weir',
   entries: {
-    system: {
-      type: 'branch',
-      help: 'the box itself',
-      entries: {
-        name: {
-          type: 'string',
-          form: 'host name (letters, digits, hyphens)',
-          pattern: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i,
-          default: 'weir',
-          help: 'name of this box in logs and records',
-        },
-        logLevel: {
-          type: 'enum',
-          values: ['debug', 'info', 'warn', 'error'],
-          default: 'info',
-          help: 'how much is logged',
-        },
-        realtime: {
-          type: 'boolean',
-          default: true,
-          help: 'run the datapath under a realtime scheduler where the rights are there',
-          live: false,
-        },
-      },
-    },
+    system: systemTree,
     interfaces: {
       type: 'branch',
       help: 'the two NICs',
@@ -197,6 +175,8 @@ export const configTree = {
         },
         feeds: {
           type: 'list',
+          key: 'url',
+          ordered: true,
           maxItems: 1000,
           help: 'what is different for some feeds; of those that match a feed, the first one counts',
           of: {
@@ -304,6 +284,7 @@ export const configTree = {
         },
         origins: {
           type: 'list',
+          key: 'address',
           maxItems: 1000,
           help: 'what Weir knows about single origins',
           of: {
@@ -312,11 +293,9 @@ export const configTree = {
             entries: {
               address: {
                 type: 'string',
-                form: 'IP address',
-                pattern: /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]*)$/i,
-                help: 'address of the origin, as viewers dial it',
+                ...ipEndpoint,
+                help: 'address of the origin, as viewers dial it; without a port: whatever the port',
               },
-              port: { type: 'integer', min: 1, max: 65_535, help: 'only at this port; none: at all ports' },
               username: {
                 type: 'string',
                 form: 'text without control characters',
@@ -337,6 +316,7 @@ export const configTree = {
     },
     billing: billingTree,
     upload: uploadTree,
+    console: consoleTree,
   },
 } as const satisfies BranchSchema;
 

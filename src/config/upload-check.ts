@@ -5,7 +5,7 @@ type Upload = Config['upload'];
 
 /** What no single value of `upload` can say about itself. */
 export function checkUpload(upload: Upload, faults: ConfigFault[]): void {
-  for (const kind of ['radius', 'https', 'mqtt'] as const) checkNames(kind, upload[kind], faults);
+  for (const kind of ['radius', 'https', 'mqtt'] as const) checkKeys(kind, upload[kind], faults);
   for (const [index, receiver] of upload.radius.entries()) checkRadius(index, receiver, faults);
   for (const kind of ['https', 'mqtt'] as const) {
     for (const [index, { url }] of upload[kind].entries()) {
@@ -16,18 +16,13 @@ export function checkUpload(upload: Upload, faults: ConfigFault[]): void {
   }
 }
 
-function checkNames(
+function checkKeys(
   kind: 'radius' | 'https' | 'mqtt',
-  receivers: readonly { readonly name?: string; readonly certFile?: string; readonly keyFile?: string }[],
+  receivers: readonly { readonly certFile?: string; readonly keyFile?: string }[],
   faults: ConfigFault[],
 ): void {
-  const named = new Set<string>();
-  for (const [index, { name, certFile, keyFile }] of receivers.entries()) {
+  for (const [index, { certFile, keyFile }] of receivers.entries()) {
     const path = `upload.${kind}[${index}]`;
-    if (name === undefined) faults.push({ path: `${path}.name`, text: 'every receiver needs a name' });
-    else if (named.has(name))
-      faults.push({ path: `${path}.name`, text: `"${name}" is the name of one above` });
-    else named.add(name);
     if ((certFile === undefined) !== (keyFile === undefined)) {
       faults.push({ path, text: 'certFile and keyFile go together' });
     }
@@ -38,8 +33,7 @@ function checkRadius(index: number, receiver: Upload['radius'][number], faults: 
   const path = `upload.radius[${index}]`;
   const { transport, servers, caFile, certFile } = receiver;
   if (servers.length === 0) faults.push({ path: `${path}.servers`, text: 'needs at least one server' });
-  for (const [place, { host, secret }] of servers.entries()) {
-    if (host === undefined) faults.push({ path: `${path}.servers[${place}].host`, text: 'where is it?' });
+  for (const [place, { secret }] of servers.entries()) {
     if ((transport === 'udp') !== (secret !== undefined)) {
       const text =
         transport === 'udp' ? 'RADIUS by UDP needs a secret' : 'by TLS there is no secret of our own';

@@ -41,6 +41,7 @@ export const uploadTree = {
     },
     radius: {
       type: 'list',
+      key: 'name',
       maxItems: 8,
       help: 'RADIUS accounting (RFC 2866)',
       of: {
@@ -56,6 +57,8 @@ export const uploadTree = {
           },
           servers: {
             type: 'list',
+            key: 'host',
+            ordered: true,
             maxItems: 4,
             help: 'primary server first, then its backups',
             of: {
@@ -89,6 +92,7 @@ export const uploadTree = {
     },
     https: {
       type: 'list',
+      key: 'name',
       maxItems: 8,
       help: 'collectors that take CloudEvents 1.0 in JSON batches',
       of: {
@@ -125,6 +129,7 @@ export const uploadTree = {
     },
     mqtt: {
       type: 'list',
+      key: 'name',
       maxItems: 8,
       help: 'brokers (MQTT 5)',
       of: {

@@ -26,8 +26,8 @@ const billing = {
     { name: 'others', version: '5', unit: 'packets', pricePerPacket: '0.001', decimals: 3 },
   ],
   subscribers: [
-    { id: 'first-ten', prefix: '198.19.0.0/29' },
-    { id: 'six', prefix: '2001:db8:199::/64' },
+    { id: 'first-ten', prefixes: ['198.19.0.0/29'] },
+    { id: 'six', prefixes: ['2001:db8:199::/64'] },
   ],
 };
 
@@ -168,7 +168,7 @@ describe('lab: what is billed', function () {
   it('is billed to the subscriber with that MAC address, where the viewer is directly attached', async () => {
     const { host, address4 } = world.viewer;
     const mac = (await host.run('cat', ['/sys/class/net/eth0/address'])).trim();
-    const byMac = { currency: 'EUR', subscribers: [{ id: 'house-7', mac: mac.toUpperCase() }] };
+    const byMac = { currency: 'EUR', subscribers: [{ id: 'house-7', macs: [mac.toUpperCase()] }] };
     await using _weir = await Weir.start(world, { billing: byMac, dataDir });
     await using viewers = await ScriptedViewers.start(host, { url, sources: [address4, ...sources(1)] });
     await viewers.settled(10_000);

@@ -21,7 +21,7 @@ const billing = {
   tariffs: [
     { name: 'evening', version: '7', subscribers: ['house-7'], pricePerMegabyte: '0.0125', decimals: 4 },
   ],
-  subscribers: [{ id: 'house-7', prefix: '198.51.100.0/24' }],
+  subscribers: [{ id: 'house-7', prefixes: ['198.51.100.0/24'] }],
 };
 
 /** Billing manager, store and uploads, wired as in the daemon, without media: who watches is made up. */

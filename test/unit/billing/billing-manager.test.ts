@@ -13,7 +13,7 @@ const configOf = (billing: object) =>
 const priced = configOf({
   currency: 'EUR',
   tariffs: [{ name: 'basic', version: '4', pricePerMegabyte: '0.10', pricePerMinute: '0.01', decimals: 4 }],
-  subscribers: [{ id: 'flat-7', mac: '02:00:00:00:00:05' }],
+  subscribers: [{ id: 'flat-7', macs: ['02:00:00:00:00:05'] }],
 });
 
 describe('BillingManager', () => {

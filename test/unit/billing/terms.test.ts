@@ -7,18 +7,27 @@ const billing = (value: object) =>
   parseConfig({ interfaces: { wan: { device: 'wan0' }, access: { device: 'lan0' } }, billing: value })
     .billing;
 
+const places = (entries: readonly { id: string; prefix?: string; mac?: string }[]) =>
+  entries.map(({ id, prefix, mac }) => ({
+    id,
+    prefixes: prefix === undefined ? [] : [prefix],
+    macs: mac === undefined ? [] : [mac],
+  }));
+
 describe('the subscriber of a viewer', () => {
-  const subscribers = new Subscribers([
-    { id: 'all', prefix: '0.0.0.0/0' },
-    { id: 'campus', prefix: '10.0.0.0/8' },
-    { id: 'house', prefix: '10.1.2.77/24' },
-    { id: 'flat', prefix: '10.1.2.3/32' },
-    { id: 'box', mac: '02:00:5E:10:00:01' },
-    { id: 'six', prefix: '2001:db8:1::/48' },
-    { id: 'six-home', prefix: '2001:db8:1:2::/64' },
-    { id: 'six-one', prefix: '2001:db8:1:2::9/128' },
-    { id: 'late', prefix: '10.0.0.0/8' },
-  ]);
+  const subscribers = new Subscribers(
+    places([
+      { id: 'all', prefix: '0.0.0.0/0' },
+      { id: 'campus', prefix: '10.0.0.0/8' },
+      { id: 'house', prefix: '10.1.2.77/24' },
+      { id: 'flat', prefix: '10.1.2.3/32' },
+      { id: 'box', mac: '02:00:5E:10:00:01' },
+      { id: 'six', prefix: '2001:db8:1::/48' },
+      { id: 'six-home', prefix: '2001:db8:1:2::/64' },
+      { id: 'six-one', prefix: '2001:db8:1:2::9/128' },
+      { id: 'late', prefix: '10.0.0.0/8' },
+    ]),
+  );
   const cases: readonly [address: string, mac: string | undefined, id: string | undefined][] = [
     ['198.51.100.9', undefined, 'all'],
     ['10.9.9.9', undefined, 'campus'],
@@ -53,7 +62,12 @@ describe('the subscriber of a viewer', () => {
         length: isIPv4(address) ? random(33) : random(129),
       }));
       const table = new Subscribers(
-        prefixes.map(({ address, length }, index) => ({ id: String(index), prefix: `${address}/${length}` })),
+        places(
+          prefixes.map(({ address, length }, index) => ({
+            id: String(index),
+            prefix: `${address}/${length}`,
+          })),
+        ),
       );
       for (const address of [v4(), v6()]) {
         const holding = prefixes
@@ -83,7 +97,7 @@ describe('the terms of a session', () => {
       { name: 'sport', version: '2', urls: ['rtsp://TV.example.net/sport/*'], pricePerMinute: '2' },
       { name: 'basic', version: '9', pricePerMegabyte: '0.5' },
     ],
-    subscribers: [{ id: 'flat', prefix: '10.1.2.3/32' }],
+    subscribers: [{ id: 'flat', prefixes: ['10.1.2.3/32'] }],
   });
   const book = new TermsBook(() => config);
   const at = (url: string, address = '10.1.2.4') => book.termsFor({ url, address, mac: undefined });
@@ -114,7 +128,7 @@ describe('the terms of a session', () => {
     const live = new TermsBook(() => current);
     const session = { url: 'rtsp://tv/x', address: '10.0.0.1', mac: undefined };
     assert.equal(live.termsFor(session).subscriber, undefined);
-    current = billing({ subscribers: [{ id: 'new', prefix: '10.0.0.0/8' }] });
+    current = billing({ subscribers: [{ id: 'new', prefixes: ['10.0.0.0/8'] }] });
     assert.equal(live.termsFor(session).subscriber, 'new');
   });
 });

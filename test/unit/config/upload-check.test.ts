@@ -35,12 +35,12 @@ describe('config: upload', () => {
     [
       'a receiver without a name',
       { https: [{ url: 'https://x.example/' }] },
-      /https\[0\]\.name.*needs a name/,
+      /https\[0\]\.name: is missing: name of this collector/,
     ],
     [
       'two receivers of one name',
       { mqtt: [1, 2].map(() => ({ name: 'a', url: 'mqtt://b.example' })) },
-      /mqtt\[1\]\.name.*"a" is the name of one above/,
+      /mqtt\[1\]\.name: "a" is there twice/,
     ],
     ['a collector without a place', { https: [{ name: 'a' }] }, /https\[0\]\.url.*where is it/],
     [

@@ -14,7 +14,7 @@ const config = parseConfig({
   billing: {
     currency: 'EUR',
     tariffs: [{ name: 'basic', unit: 'packets', pricePerPacket: '0.5' }],
-    subscribers: [{ id: 'flat-7', prefix: '198.51.100.0/24' }],
+    subscribers: [{ id: 'flat-7', prefixes: ['198.51.100.0/24'] }],
   },
 });
 

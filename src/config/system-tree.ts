@@ -1,0 +1,60 @@
+import type { BranchSchema } from './schema.ts';
+
+/** The box itself, and who may log in to it. */
+export const systemTree = {
+  type: 'branch',
+  help: 'the box itself',
+  entries: {
+    name: {
+      type: 'string',
+      form: 'host name (letters, digits, hyphens)',
+      pattern: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i,
+      default: 'weir',
+      help: 'name of this box in logs and records',
+    },
+    logLevel: {
+      type: 'enum',
+      values: ['debug', 'info', 'warn', 'error'],
+      default: 'info',
+      help: 'how much is logged',
+    },
+    realtime: {
+      type: 'boolean',
+      default: true,
+      help: 'run the datapath under a realtime scheduler where the rights are there',
+      live: false,
+    },
+    users: {
+      type: 'list',
+      key: 'name',
+      maxItems: 64,
+      help: 'who may log in on the serial console',
+      of: {
+        type: 'branch',
+        help: 'one user',
+        entries: {
+          name: {
+            type: 'string',
+            form: 'user name (lower-case letters, digits, . _ -)',
+            pattern: /^[a-z_][a-z0-9._-]{0,31}$/,
+            help: 'name to log in with',
+          },
+          class: {
+            type: 'enum',
+            values: ['viewer', 'operator', 'administrator'],
+            default: 'viewer',
+            help: 'viewers look, operators act on sessions and deliveries, administrators change the configuration',
+          },
+          passwordHash: {
+            type: 'string',
+            form: 'scrypt hash like $scrypt$ln=15,r=8,p=1$SALT$HASH, in base64',
+            pattern:
+              /^\$scrypt\$ln=([1-9]|1\d|20),r=([1-9]|[12]\d|3[0-2]),p=([1-9]|1[0-6])\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{43,86}$/,
+            secret: true,
+            help: 'what the password is checked against; none: this user cannot log in',
+          },
+        },
+      },
+    },
+  },
+} as const satisfies BranchSchema;
