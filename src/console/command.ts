@@ -1,0 +1,121 @@
+import type { Choice, Next } from './grammar/index.ts';
+import type { Operations } from './operations.ts';
+import type { Size } from './terminal/index.ts';
+
+/** What somebody may do on the console; each may do what those before it may. */
+export const userClasses = ['viewer', 'operator', 'administrator'] as const;
+export type UserClass = (typeof userClasses)[number];
+
+/** Of a shell, what outlives a command. */
+export interface ShellState {
+  /** The tree whose commands are understood now. */
+  mode: ModeName;
+  /** Set by the command that ends the session. */
+  over: boolean;
+}
+
+export type ModeName = 'operational' | 'configuration';
+
+/** What a command knows of who gave it and where. */
+export interface CommandContext {
+  readonly operations: Operations;
+  /** Name of the user, for what is kept about a command: logs, commits. */
+  readonly who: string;
+  readonly userClass: UserClass;
+  readonly size: Size;
+  /** What the command may change of the shell it was given in. */
+  readonly shell: ShellState;
+  /** Aborted by ^C, and when whoever gave the command is gone. */
+  readonly signal: AbortSignal;
+  /** Asks for a line, which is not shown when it is `secret`. Throws where nobody can be asked. */
+  ask(question: string, options?: { readonly secret?: boolean }): Promise<string>;
+}
+
+/** What completion may ask: what is there, but nobody. */
+export type Surroundings = Pick<CommandContext, 'operations' | 'userClass' | 'shell'>;
+
+interface Described {
+  readonly name: string;
+  /** One line for `?`. */
+  readonly help: string;
+}
+
+/** A word that stands at its place. */
+export interface WordParameter extends Described {
+  readonly kind: 'word';
+  /** What a person calls its form; absent: only one of the choices will do. */
+  readonly form?: string;
+  readonly choices?: (surroundings: Surroundings) => readonly Choice[] | Promise<readonly Choice[]>;
+  readonly optional?: boolean;
+}
+
+/** `name VALUE`, in any order behind the words; without a `form`, and without choices, `name` alone. */
+export interface OptionParameter extends Described {
+  readonly kind: 'option';
+  readonly form?: string;
+  readonly choices?: WordParameter['choices'];
+}
+
+/** All further words, of which the command itself knows what may follow which. Stands last. */
+export interface RestParameter extends Described {
+  readonly kind: 'rest';
+  readonly next: (surroundings: Surroundings, words: readonly string[]) => Next | Promise<Next>;
+}
+
+export type Parameter = WordParameter | OptionParameter | RestParameter;
+
+/** What was given for the parameters of a command. */
+export interface Arguments {
+  /** Of a word or an option; the name itself for an option that has no value; undefined when it was not given. */
+  get(name: string): string | undefined;
+  /** Of a word that is not optional. */
+  need(name: string): string;
+  readonly rest: readonly string[];
+}
+
+/** A command as the tree keeps it. Made by `command`, which sees to it that `render` fits `run`. */
+export interface Command {
+  /** `show outbox`: its words. */
+  readonly path: string;
+  readonly help: string;
+  readonly parameters: readonly Parameter[];
+  readonly needs: UserClass;
+  /** What may stand behind `|` for this command alone; `args.get('view')` says which was chosen. */
+  readonly views: readonly Choice[];
+  /** Each thing that comes replaces the one before it on the screen. */
+  readonly refreshes: boolean;
+  /** JSON, or several one after the other. */
+  run(context: CommandContext, args: Arguments): Promise<unknown> | AsyncIterable<unknown>;
+  /** Text of one JSON, lines ended by "\n"; empty: nothing is said. */
+  render(json: unknown, size: Size): string;
+}
+
+/** A command as it is written: `run` returns JSON (the typed handler's answer), `render` makes text of it. */
+export interface CommandSpec<T> {
+  readonly path: string;
+  readonly help: string;
+  readonly parameters?: readonly Parameter[];
+  /** Absent: everybody may. */
+  readonly needs?: UserClass;
+  readonly views?: readonly Choice[];
+  readonly refreshes?: boolean;
+  readonly run: (context: CommandContext, args: Arguments) => Promise<T> | AsyncIterable<T>;
+  readonly render: (json: T, size: Size) => string;
+}
+
+export function command<T>(spec: CommandSpec<T>): Command {
+  return {
+    path: spec.path,
+    help: spec.help,
+    parameters: spec.parameters ?? [],
+    needs: spec.needs ?? 'viewer',
+    views: spec.views ?? [],
+    refreshes: spec.refreshes ?? false,
+    run: spec.run,
+    // What `run` of the same spec gave.
+    render: (json, size) => spec.render(json as T, size),
+  };
+}
+
+export const mayUse = (userClass: UserClass, needs: UserClass): boolean =>
+  userClasses.indexOf(userClass) >= userClasses.indexOf(needs);

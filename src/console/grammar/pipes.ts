@@ -1,0 +1,92 @@
+import { type Choice, type Next, nothingFollows, type Place } from './next.ts';
+
+/** What is done with the text of a command before it is shown. */
+export type Pipe =
+  | { readonly kind: 'match' | 'except'; readonly texts: readonly string[] }
+  | { readonly kind: 'last'; readonly lines: number }
+  | { readonly kind: 'count' | 'json' | 'no-more' }
+  /** Another view of the same thing, which only some commands have. */
+  | { readonly kind: 'view'; readonly name: string };
+
+const plain = ['count', 'json', 'no-more'] as const;
+const pipeChoices: readonly Choice[] = [
+  { word: 'count', help: 'how many lines there are' },
+  { word: 'except', help: 'only lines without a text' },
+  { word: 'json', help: 'as JSON, for programs' },
+  { word: 'last', help: 'only the last lines' },
+  { word: 'match', help: 'only lines with a text' },
+  { word: 'no-more', help: 'all at once, without pages' },
+];
+const bar: Choice = { word: '|', help: 'passes the answer on: match, except, count, json, last, no-more' };
+
+/**
+ * Text, not a regular expression: one that never ends (`(a+)+$`) would hold up the whole box, and those who may only look can
+ * give one.
+ */
+const text: Next = {
+  choices: [],
+  value: { form: 'text', help: 'upper and lower case alike; "one|other" means either' },
+  ends: false,
+};
+const lines: Next = {
+  choices: [],
+  value: {
+    form: 'lines',
+    help: 'how many',
+    refuse: (word) => (/^[1-9]\d{0,6}$/.test(word) ? undefined : `"${word}" is no number of lines`),
+  },
+  ends: false,
+};
+
+/** A line whose command may be followed by pipes. */
+export class PipedPlace implements Place {
+  /** The place of the command itself. */
+  readonly inner: Place;
+  readonly pipes: readonly Pipe[];
+  readonly #views: (inner: Place) => readonly Choice[];
+  /** Behind a `|`: the name of the pipe, or '' when that comes next. */
+  readonly #naming: string | undefined;
+
+  constructor(
+    inner: Place,
+    views: (inner: Place) => readonly Choice[],
+    pipes: readonly Pipe[] = [],
+    naming?: string,
+  ) {
+    this.inner = inner;
+    this.pipes = pipes;
+    this.#views = views;
+    this.#naming = naming;
+  }
+
+  async next(): Promise<Next> {
+    if (this.#naming === 'last') return lines;
+    if (this.#naming === '') {
+      const views = this.pipes.length === 0 ? this.#views(this.inner) : [];
+      return { choices: [...pipeChoices, ...views].sort((a, b) => (a.word < b.word ? -1 : 1)), ends: false };
+    }
+    if (this.#naming !== undefined) return text;
+    const next = this.pipes.length > 0 ? nothingFollows : await this.inner.next();
+    return next.ends ? { ...next, choices: [...next.choices, bar] } : next;
+  }
+
+  take(word: string): Place {
+    const add = (pipe: Pipe) => new PipedPlace(this.inner, this.#views, [...this.pipes, pipe]);
+    switch (this.#naming) {
+      case undefined:
+        if (word === bar.word) return new PipedPlace(this.inner, this.#views, this.pipes, '');
+        return new PipedPlace(this.inner.take(word), this.#views);
+      case 'last':
+        return add({ kind: 'last', lines: Number(word) });
+      case 'match':
+      case 'except':
+        return add({ kind: this.#naming, texts: word.toLowerCase().split('|') });
+      default: {
+        const kind = plain.find((name) => name === word);
+        if (kind !== undefined) return add({ kind });
+        if (!pipeChoices.some((choice) => choice.word === word)) return add({ kind: 'view', name: word });
+        return new PipedPlace(this.inner, this.#views, this.pipes, word);
+      }
+    }
+  }
+}

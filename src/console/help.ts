@@ -1,0 +1,29 @@
+import type { Mismatch, Next } from './grammar/index.ts';
+
+const indent = '  ';
+/** Wider words have their help in line with nobody's. */
+const widestWord = 28;
+
+/** What may stand at a place, a line each: what `?` shows. */
+export function renderNext({ choices, value, ends }: Next): string {
+  const entries = [
+    ...(ends ? [{ word: '<Enter>', help: 'carries this out' }] : []),
+    ...(value === undefined ? [] : [{ word: `<${value.form}>`, help: value.help }]),
+    ...choices,
+  ];
+  const width = Math.min(
+    widestWord,
+    entries.reduce((widest, { word }) => Math.max(widest, word.length), 0),
+  );
+  return entries
+    .map(({ word, help }) => `${indent}${word.padEnd(width)}  ${help}`.trimEnd())
+    .join('\n')
+    .concat('\n');
+}
+
+/** Below a line that was not understood: a caret where, then why, then what could have stood there. */
+export function renderMismatch({ offset, message, next }: Mismatch, indentation: number): string {
+  const choices =
+    next.choices.length > 0 || next.value !== undefined ? renderNext({ ...next, ends: false }) : '';
+  return `${' '.repeat(indentation + offset)}^\n${message}\n${choices}`;
+}

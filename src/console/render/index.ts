@@ -1,0 +1,1 @@
+export { type Column, renderFacts, renderTable } from './table.ts';

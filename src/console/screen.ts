@@ -1,0 +1,96 @@
+import { WeirError } from '#base';
+import type { CommandContext } from './command.ts';
+import { page, plainSize, readLine, type Size, type Terminal } from './terminal/index.ts';
+
+/** Where a shell's answers go, and where it asks. */
+export interface Screen {
+  readonly size: Size;
+  /** Shows an answer; in pages, where there are any, unless `paged` is false. */
+  show(text: string, paged: boolean): Promise<void>;
+  /** Says what is wrong with a line. */
+  complain(text: string): void;
+  /** Makes room for what takes the place of what is shown. */
+  clear(): void;
+  /** Runs what ^C ends. */
+  interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  readonly ask: CommandContext['ask'];
+}
+
+/** A terminal with somebody before it. */
+export class TerminalScreen implements Screen {
+  readonly #terminal: Terminal;
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  get size(): Size {
+    return this.#terminal.size;
+  }
+
+  async show(text: string, paged: boolean): Promise<void> {
+    // Pages ask for keys, of which ^C is one.
+    if (paged) return this.#terminal.uninterruptible(() => page(this.#terminal, text));
+    this.#terminal.write(text);
+    await this.#terminal.flush();
+  }
+
+  complain(text: string): void {
+    this.#terminal.write(text);
+  }
+
+  /** ECMA-48 CUP and ED: what stands there is written over, and the rest goes. */
+  clear(): void {
+    this.#terminal.write('\x1b[H\x1b[J');
+  }
+
+  interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#terminal.interruptible(run);
+  }
+
+  async ask(question: string, { secret = false }: { readonly secret?: boolean } = {}): Promise<string> {
+    const read = await this.#terminal.uninterruptible(() =>
+      readLine(this.#terminal, { prompt: question, secret }),
+    );
+    if (typeof read === 'string') throw new WeirError('CONSOLE_INTERRUPTED', 'interrupted');
+    return read.line;
+  }
+}
+
+/** Whoever gives commands without being there to be asked: a script. */
+export class ScriptScreen implements Screen {
+  readonly size = plainSize;
+  readonly #output: (text: string) => Promise<void> | void;
+  readonly #errors: (text: string) => void;
+  readonly #gone: AbortSignal;
+
+  constructor(options: {
+    output: (text: string) => Promise<void> | void;
+    errors: (text: string) => void;
+    gone: AbortSignal;
+  }) {
+    this.#output = options.output;
+    this.#errors = options.errors;
+    this.#gone = options.gone;
+  }
+
+  async show(text: string): Promise<void> {
+    if (text !== '') await this.#output(text);
+  }
+
+  complain(text: string): void {
+    this.#errors(text);
+  }
+
+  clear(): void {}
+
+  interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return run(this.#gone);
+  }
+
+  async ask(question: string): Promise<string> {
+    throw new WeirError('CONSOLE_NOBODY', `nobody is there to be asked: ${question.trim()}`, {
+      advice: 'run it in an interactive `weir console`',
+    });
+  }
+}

@@ -1,0 +1,27 @@
+import { TerminalScreen } from './screen.ts';
+import type { Shell } from './shell.ts';
+import { type History, readLine, type Terminal } from './terminal/index.ts';
+
+/**
+ * Somebody at a terminal gives commands, until they leave. Rejects with CONSOLE_CLOSED when nobody is there any more.
+ */
+export async function runSession(options: {
+  terminal: Terminal;
+  shell: Shell;
+  history: History;
+  /** Asked for each line; all but its last line is shown once. */
+  prompt: () => string;
+}): Promise<void> {
+  const { terminal, shell, history } = options;
+  const screen = new TerminalScreen(terminal);
+  while (!shell.state.over) {
+    const lines = options.prompt().split('\n');
+    const prompt = lines.pop() ?? '';
+    for (const line of lines) terminal.write(`${line}\n`);
+    const read = await readLine(terminal, { prompt, history, helper: shell.helper });
+    if (read === 'interrupted') continue;
+    const line = read === 'ended' ? 'exit' : read.line;
+    history.add(line);
+    await shell.execute(line, screen, prompt.length);
+  }
+}
