@@ -1,7 +1,9 @@
 export { type Annotations, Candidate } from './candidate.ts';
+export { type Change, compareTrees } from './compare.ts';
 export { catchUpOf } from './feed-values.ts';
 export { leafForm, secretMask } from './leaf.ts';
 export { loadConfig } from './load.ts';
+export { type LoadMode, loadText } from './load-text.ts';
 export { originEntry } from './origin-values.ts';
 export { type ConfigFault, checkConfig, parseConfig } from './parse.ts';
 export {
@@ -17,7 +19,15 @@ export {
 } from './place.ts';
 export type { RawBranch, RawNode, RawValue } from './raw-tree.ts';
 export { renderReference } from './reference.ts';
+export {
+  type RenderOptions,
+  renderChanges,
+  renderCompare,
+  renderCurly,
+  renderSetLines,
+} from './render.ts';
 export type { BranchSchema, LeafSchema, ListSchema, Parsed, Schema } from './schema.ts';
+export { type LineFault, runSetLines } from './set-lines.ts';
 export { readSetWords, type SetWords } from './set-words.ts';
 export { applyStages, type Stage } from './stage.ts';
 export { type Config, configTree } from './tree.ts';
