@@ -53,6 +53,9 @@ const toTest: readonly SystemPackage[] = [
   { name: 'tcpdump', provides: ['tcpdump'] },
   { name: 'iputils-ping', provides: ['ping'] },
   { name: 'curl', provides: ['curl'] },
+  // The boot loader of the image, as a program.
+  { name: 'grub-emu', provides: ['grub-emu'] },
+  { name: 'grub-common', provides: ['grub-script-check'] },
   { name: 'clang', provides: ['clang', 'clang++'] },
   // Sanitizer and fuzzer runtimes. The unversioned name exists since Debian 12.
   { name: 'libclang-rt-dev', provides: ['/usr/lib/clang/*/lib/linux'], optional: true },
