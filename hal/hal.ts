@@ -3,6 +3,7 @@ import type { Board } from './board.ts';
 import type { Datapath } from './datapath/face.ts';
 import type { Forwarding, Interception } from './interception.ts';
 import type { Nics } from './nics.ts';
+import type { SerialPorts } from './serial-port.ts';
 
 /** Everything Weir asks of the machine. `openLinuxHal` is the real one, `openSimHal` the one for unit tests. */
 export interface Hal extends Closeable {
@@ -11,6 +12,7 @@ export interface Hal extends Closeable {
   readonly interception: Interception;
   readonly datapath: Datapath;
   readonly board: Board;
+  readonly serialPorts: SerialPorts;
 }
 
 export interface HalOptions {

@@ -13,3 +13,4 @@ export {
   type Nics,
   nicRoles,
 } from './nics.ts';
+export type { PortHolder, SerialPort, SerialPortOptions, SerialPorts } from './serial-port.ts';

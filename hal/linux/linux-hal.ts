@@ -8,6 +8,7 @@ import { Nft } from './nft.ts';
 import { LinuxNics } from './nics.ts';
 import { Rtnetlink } from './rtnetlink.ts';
 import { WEIR_TABLE } from './ruleset.ts';
+import { LinuxSerialPorts } from './serial-ports.ts';
 import { openSyscalls } from './syscalls.ts';
 
 /**
@@ -32,6 +33,7 @@ export async function openLinuxHal({ log, realtime, engineThreads }: HalOptions)
       interception,
       datapath,
       board: new LinuxBoard({ clockSynchronised }),
+      serialPorts: new LinuxSerialPorts(),
       close: () => owned.close(),
       [Symbol.asyncDispose]: () => owned.close(),
     };

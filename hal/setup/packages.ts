@@ -56,6 +56,8 @@ const toTest: readonly SystemPackage[] = [
   // The boot loader of the image, as a program.
   { name: 'grub-emu', provides: ['grub-emu'] },
   { name: 'grub-common', provides: ['grub-script-check'] },
+  // Pairs of pseudo-terminals, for serial ports.
+  { name: 'socat', provides: ['socat'] },
   { name: 'clang', provides: ['clang', 'clang++'] },
   // Sanitizer and fuzzer runtimes. The unversioned name exists since Debian 12.
   { name: 'libclang-rt-dev', provides: ['/usr/lib/clang/*/lib/linux'], optional: true },

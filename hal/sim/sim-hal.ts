@@ -4,6 +4,7 @@ import { SimBoard } from './board.ts';
 import { SimDatapath } from './datapath.ts';
 import { SimForwarding, SimInterception } from './interception.ts';
 import { type SimNicSpec, SimNics } from './nics.ts';
+import { SimSerialPorts } from './serial-ports.ts';
 
 /** A machine in memory; the parts' own methods are the world around it, and its faults. */
 export interface SimHal extends Hal {
@@ -12,6 +13,7 @@ export interface SimHal extends Hal {
   readonly interception: SimInterception;
   readonly datapath: SimDatapath;
   readonly board: SimBoard;
+  readonly serialPorts: SimSerialPorts;
 }
 
 /** Without `nics` it has `wan0` and `lan0`, with a cable each and an address of each family. */
@@ -27,6 +29,7 @@ export async function openSimHal(
     datapath: owned.use(new SimDatapath({ clock })),
     forwarding: new SimForwarding((device) => nics.has(device)),
     board: new SimBoard(),
+    serialPorts: new SimSerialPorts(),
     close: () => owned.close(),
     [Symbol.asyncDispose]: () => owned.close(),
   };
