@@ -3,7 +3,9 @@ import type { Board } from './board.ts';
 import type { Datapath } from './datapath/face.ts';
 import type { Forwarding, Interception } from './interception.ts';
 import type { Nics } from './nics.ts';
+import type { RootVerbs } from './root-verbs.ts';
 import type { SerialPorts } from './serial-port.ts';
+import type { Supervisor } from './supervisor.ts';
 
 /** Everything Weir asks of the machine. `openLinuxHal` is the real one, `openSimHal` the one for unit tests. */
 export interface Hal extends Closeable {
@@ -13,6 +15,8 @@ export interface Hal extends Closeable {
   readonly datapath: Datapath;
   readonly board: Board;
   readonly serialPorts: SerialPorts;
+  readonly supervisor: Supervisor;
+  readonly rootVerbs: RootVerbs;
 }
 
 export interface HalOptions {

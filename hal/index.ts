@@ -13,4 +13,6 @@ export {
   type Nics,
   nicRoles,
 } from './nics.ts';
+export { type RootVerb, type RootVerbs, rootVerbs, type VerbOptions } from './root-verbs.ts';
 export type { PortHolder, SerialPort, SerialPortOptions, SerialPorts } from './serial-port.ts';
+export type { Supervisor } from './supervisor.ts';

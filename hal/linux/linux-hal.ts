@@ -6,9 +6,11 @@ import { LinuxForwarding } from './forwarding.ts';
 import { LinuxInterception } from './interception.ts';
 import { Nft } from './nft.ts';
 import { LinuxNics } from './nics.ts';
+import { LinuxRootVerbs } from './root-verbs.ts';
 import { Rtnetlink } from './rtnetlink.ts';
 import { WEIR_TABLE } from './ruleset.ts';
 import { LinuxSerialPorts } from './serial-ports.ts';
+import { LinuxSupervisor } from './supervisor.ts';
 import { openSyscalls } from './syscalls.ts';
 
 /**
@@ -19,7 +21,7 @@ export async function openLinuxHal({ log, realtime, engineThreads }: HalOptions)
   const owned = new CloseStack();
   const clock = systemClock;
   try {
-    const { clockSynchronised } = await openSyscalls();
+    const { clockSynchronised, sendDatagram } = await openSyscalls();
     const network = owned.use(await Rtnetlink.open({ log, clock }));
     const nft = new Nft();
     // Asked before anything is changed: without nft, or without the rights, nothing shall be half-installed.
@@ -34,6 +36,8 @@ export async function openLinuxHal({ log, realtime, engineThreads }: HalOptions)
       datapath,
       board: new LinuxBoard({ clockSynchronised }),
       serialPorts: new LinuxSerialPorts(),
+      supervisor: new LinuxSupervisor(sendDatagram),
+      rootVerbs: new LinuxRootVerbs(),
       close: () => owned.close(),
       [Symbol.asyncDispose]: () => owned.close(),
     };

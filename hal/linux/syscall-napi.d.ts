@@ -6,8 +6,11 @@ declare module 'syscall-napi' {
       sync(number: bigint, ...args: readonly (bigint | Buffer)[]): bigint;
     };
     readonly __NR_adjtimex: bigint;
+    readonly __NR_close: bigint;
     readonly __NR_ioctl: bigint;
+    readonly __NR_sendto: bigint;
     readonly __NR_setsockopt: bigint;
+    readonly __NR_socket: bigint;
   };
   export = native;
 }

@@ -7,6 +7,13 @@ const FIOCLEX = 0x5451n;
 const timexBytes = 208;
 const timexStatusAt = 40;
 const STA_UNSYNC = 0x40;
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2n;
+const SOCK_CLOEXEC = 0o2000000n;
+const MSG_DONTWAIT = 0x40n;
+const MSG_NOSIGNAL = 0x4000n;
+/** struct sockaddr_un: the family, then at most 108 bytes of path. */
+const pathBytes = 108;
 
 export interface Syscalls {
   /** Keeps `fd` out of child processes. */
@@ -15,6 +22,8 @@ export interface Syscalls {
   setSocketOption(fd: number, level: number, option: number, value: number): boolean;
   /** adjtimex(2), read only: whoever keeps the clock (chrony, ntpd, systemd-timesyncd) clears STA_UNSYNC. */
   clockSynchronised(): boolean;
+  /** One datagram to a Unix socket, `@name` where it is an abstract one (unix(7)); false when it could not be sent at once. */
+  sendDatagram(path: string, bytes: Buffer): boolean;
 }
 
 /** Rejects with DATAPATH_NOT_BUILT when the addon has not been compiled yet. */
@@ -41,6 +50,22 @@ export async function openSyscalls(): Promise<Syscalls> {
         return false;
       }
     },
+    sendDatagram: (path, bytes) => {
+      const address = unixAddress(path);
+      if (!address) return false;
+      let fd: bigint | undefined;
+      try {
+        fd = native.syscall.sync(native.__NR_socket, BigInt(AF_UNIX), SOCK_DGRAM | SOCK_CLOEXEC, 0n);
+        const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+        const length = BigInt(bytes.length);
+        native.syscall.sync(native.__NR_sendto, fd, bytes, length, flags, address, BigInt(address.length));
+        return true;
+      } catch {
+        return false;
+      } finally {
+        if (fd !== undefined) native.syscall.sync(native.__NR_close, fd);
+      }
+    },
     clockSynchronised: () => {
       const timex = Buffer.alloc(timexBytes);
       try {
@@ -51,6 +76,15 @@ export async function openSyscalls(): Promise<Syscalls> {
       return (timex.readInt32LE(timexStatusAt) & STA_UNSYNC) === 0;
     },
   };
+}
+
+/** Undefined when the path is longer than the kernel takes. */
+function unixAddress(path: string): Buffer | undefined {
+  const name = Buffer.from(path.startsWith('@') ? `\0${path.slice(1)}` : `${path}\0`);
+  if (name.length > pathBytes) return undefined;
+  const family = Buffer.alloc(2);
+  family.writeUInt16LE(AF_UNIX); // Both machines that Weir runs on are little-endian.
+  return Buffer.concat([family, name]);
 }
 
 /** What a failed import of an addon means: `npm ci` does not compile them, `npm run prestart` does. */

@@ -4,7 +4,9 @@ import { SimBoard } from './board.ts';
 import { SimDatapath } from './datapath.ts';
 import { SimForwarding, SimInterception } from './interception.ts';
 import { type SimNicSpec, SimNics } from './nics.ts';
+import { SimRootVerbs } from './root-verbs.ts';
 import { SimSerialPorts } from './serial-ports.ts';
+import { SimSupervisor } from './supervisor.ts';
 
 /** A machine in memory; the parts' own methods are the world around it, and its faults. */
 export interface SimHal extends Hal {
@@ -14,6 +16,8 @@ export interface SimHal extends Hal {
   readonly datapath: SimDatapath;
   readonly board: SimBoard;
   readonly serialPorts: SimSerialPorts;
+  readonly supervisor: SimSupervisor;
+  readonly rootVerbs: SimRootVerbs;
 }
 
 /** Without `nics` it has `wan0` and `lan0`, with a cable each and an address of each family. */
@@ -30,6 +34,8 @@ export async function openSimHal(
     forwarding: new SimForwarding((device) => nics.has(device)),
     board: new SimBoard(),
     serialPorts: new SimSerialPorts(),
+    supervisor: new SimSupervisor(),
+    rootVerbs: new SimRootVerbs(),
     close: () => owned.close(),
     [Symbol.asyncDispose]: () => owned.close(),
   };

@@ -24,6 +24,7 @@ export const errorCodes = [
   'NETLINK_FAILED',
   'NIC_MISSING',
   'NOT_READY',
+  'NOT_AVAILABLE',
   'NO_SUCH_DESTINATION',
   'ORIGIN_REFUSED',
   'ORIGIN_UNREACHABLE',
@@ -41,6 +42,7 @@ export const errorCodes = [
   'UPLOAD_MISCONFIGURED',
   'UPLOAD_UNFIT',
   'USAGE',
+  'VERB_FAILED',
 ] as const;
 export type ErrorCode = (typeof errorCodes)[number];
 
