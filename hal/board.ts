@@ -18,6 +18,17 @@ export interface BoardLoad {
   readonly temperatureMilliC: number | undefined;
 }
 
+/** How much of its life an eMMC or SD card says it has used (JEDEC JESD84-B51 s.7.4, EXT_CSD 267 to 269). */
+export interface FlashWear {
+  /** `mmcblk0`. */
+  readonly device: string;
+  readonly name: string | undefined;
+  /** Upper bound, steps of 10; 110: beyond its expected life. The worse one of both kinds of cells. */
+  readonly lifeUsedPercent: number | undefined;
+  /** Spare blocks: `warning` 80 % of them are used, `urgent` 90 %. */
+  readonly spareBlocks: 'normal' | 'warning' | 'urgent' | undefined;
+}
+
 export interface Board {
   /** Random, another one each time the kernel starts. */
   bootId(): Promise<string>;
@@ -25,4 +36,6 @@ export interface Board {
   clockSynchronised(): boolean;
   facts(): Promise<BoardFacts>;
   load(): Promise<BoardLoad>;
+  /** None where there is no such memory, or it does not tell. */
+  flashWear(): Promise<readonly FlashWear[]>;
 }

@@ -3,6 +3,7 @@ import type { Board } from './board.ts';
 import type { Datapath } from './datapath/face.ts';
 import type { Forwarding, Interception } from './interception.ts';
 import type { Nics } from './nics.ts';
+import type { Probes } from './probes.ts';
 import type { RootVerbs } from './root-verbs.ts';
 import type { SerialPorts } from './serial-port.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -17,6 +18,7 @@ export interface Hal extends Closeable {
   readonly serialPorts: SerialPorts;
   readonly supervisor: Supervisor;
   readonly rootVerbs: RootVerbs;
+  readonly probes: Probes;
 }
 
 export interface HalOptions {

@@ -1,4 +1,4 @@
-export type { Board, BoardFacts, BoardLoad } from './board.ts';
+export type { Board, BoardFacts, BoardLoad, FlashWear } from './board.ts';
 export * from './datapath/face.ts';
 export type { Hal, HalOptions } from './hal.ts';
 export type { Forwarding, Interception, InterceptionPlan } from './interception.ts';
@@ -9,10 +9,13 @@ export {
   type NicConfig,
   type NicCounters,
   type NicMatch,
+  type NicPort,
   type NicRole,
   type Nics,
   nicRoles,
+  type Route,
 } from './nics.ts';
+export type { PingOptions, ProbeEnd, ProbeOptions, Probes, TracerouteOptions } from './probes.ts';
 export { type RootVerb, type RootVerbs, rootVerbs, type VerbOptions } from './root-verbs.ts';
 export type { PortHolder, SerialPort, SerialPortOptions, SerialPorts } from './serial-port.ts';
 export type { Supervisor } from './supervisor.ts';

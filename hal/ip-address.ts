@@ -16,6 +16,10 @@ export interface IpPrefix {
 
 export const familyOf = (bytes: IpBytes): IpFamily => (bytes.length === 4 ? AF_INET : AF_INET6);
 
+/** An address family of the kernel's, if it is one of IP. */
+export const ipFamily = (value: number | undefined): IpFamily | undefined =>
+  value === AF_INET || value === AF_INET6 ? value : undefined;
+
 /** The bytes of `text`; undefined when it is not an IP address. A zone (`%wan0`) is none of an address. */
 export function parseIp(text: string): IpBytes | undefined {
   if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number);
@@ -63,6 +67,16 @@ export function parsePrefix(text: string): IpPrefix {
     });
   }
   return { address: formatIp(bytes), prefixLength };
+}
+
+/** The network an address with a prefix length belongs to: `192.0.2.0/24`. */
+export function networkOf({ address, prefixLength }: IpPrefix): string {
+  const bytes = parseIp(address) ?? new Uint8Array();
+  const network = bytes.map((byte, index) => {
+    const significant = Math.max(0, Math.min(8, prefixLength - 8 * index));
+    return byte & (0xff << (8 - significant));
+  });
+  return `${formatIp(network)}/${prefixLength}`;
 }
 
 /** Whether the address belongs to the network of `prefix`. */

@@ -44,6 +44,41 @@ export interface NicCounters {
   readonly txDropped: bigint;
 }
 
+/** A NIC of the machine, bound to a role or not: what a person needs to tell them apart. */
+export interface NicPort {
+  readonly device: string;
+  /** Lower-case; empty for a link without one. */
+  readonly mac: string;
+  /** Of the device below /sys; undefined where sysfs does not show it. */
+  readonly path: string | undefined;
+  /** `vlan`, `bridge`, `veth` ...; undefined for hardware. */
+  readonly kind: string | undefined;
+  readonly driver: string | undefined;
+  /** Switched on. The link of one that is off is not known. */
+  readonly up: boolean;
+  readonly linkUp: boolean;
+  readonly speedMbps: number | undefined;
+  readonly fullDuplex: boolean | undefined;
+  readonly mtu: number;
+  readonly addresses: readonly NicAddress[];
+  readonly role: NicRole | undefined;
+}
+
+/** A route of the machine's main table. */
+export interface Route {
+  /** `0.0.0.0/0` and `::/0`: the default route. */
+  readonly destination: string;
+  /** Undefined: directly attached. */
+  readonly via: string | undefined;
+  /** Undefined for a route that leads nowhere. */
+  readonly device: string | undefined;
+  /** Who made it: `kernel`, `static`, `dhcp`, `ra`, `weir` ..., or a number of rtnetlink(7). */
+  readonly protocol: string;
+  readonly metric: number | undefined;
+  /** What becomes of the packets. */
+  readonly action: 'forward' | 'discard';
+}
+
 /** The two NICs of the box, bound to their roles. */
 export interface Nics extends Closeable {
   /**
@@ -55,6 +90,10 @@ export interface Nics extends Closeable {
   counters(role: NicRole): Promise<NicCounters>;
   /** MAC address of a directly attached viewer, when the neighbour table knows it. */
   macOf(address: string): string | undefined;
+  /** All NICs of the machine but the loopback, as they are now. Works before the first `apply`. */
+  list(): Promise<readonly NicPort[]>;
+  /** The main routing table, both families. */
+  routes(): Promise<readonly Route[]>;
   /** A NIC changed: link, address, MTU, or it went away (`linkUp` false). */
   readonly changed: Signal<Nic>;
 }

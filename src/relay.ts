@@ -14,7 +14,7 @@ import type { BillingManager } from './billing/index.ts';
 import { applyStages, type Config, catchUpOf, originEntry, type Stage } from './config/index.ts';
 import { Feed } from './feed/index.ts';
 import { Heartbeat } from './health/index.ts';
-import { endpointText, feedStatus, nicStatus, type RelayStatus, viewerStatus } from './operations/index.ts';
+import { endpointText, feedsStatus, nicStatus, type RelayStatus, viewersStatus } from './operations/index.ts';
 import {
   Intake,
   type OriginCredentials,
@@ -55,6 +55,8 @@ export class Relay implements Closeable {
   readonly #clock: Clock;
   readonly #intake: Intake;
   readonly #rtspFront: RtspFront;
+  /** The ports that media leaves from. */
+  readonly serverPorts: ServerPorts;
   readonly #parts = new CloseStack();
   #listeners: { v4: TcpListener; v6: TcpListener } | undefined;
   /** Until when, monotonic, addresses and ports go past the box. */
@@ -99,11 +101,11 @@ export class Relay implements Closeable {
         this.#originSession(origin, url, this.#config.relay.openTimeoutSeconds * 1000),
       limits: () => this.#monitorLimits(),
     });
-    const serverPorts = new ServerPorts(hal.datapath);
+    this.serverPorts = new ServerPorts(hal.datapath);
     this.#rtspFront = new RtspFront({
       datapath: hal.datapath,
       monitor: this.monitor,
-      serverPorts,
+      serverPorts: this.serverPorts,
       clock,
       log,
       limits: () => this.#frontLimits(),
@@ -361,7 +363,6 @@ export class Relay implements Closeable {
   /** What is relayed right now. */
   async status(): Promise<RelayStatus> {
     const { nics, datapath } = this.#hal;
-    const mac = (address: string) => nics.macOf(address);
     return {
       version: weirVersion,
       nics: await Promise.all(
@@ -373,9 +374,8 @@ export class Relay implements Closeable {
       connections: this.#intake.openConnections,
       engineCpuNs: String(datapath.engineCpuNs()),
       engineThreads: datapath.engineThreads().map((thread) => ({ ...thread, cpuNs: String(thread.cpuNs) })),
-      feeds: this.monitor.feeds().flatMap((entry) => feedStatus(entry) ?? []),
-      viewers: this.monitor.viewers().map((viewer) => viewerStatus(viewer, mac(viewer.facts.viewer.address))),
-      ended: this.monitor.endedViewers().map((viewer) => viewerStatus(viewer, undefined)),
+      ...feedsStatus(this.monitor),
+      ...viewersStatus(this.monitor, (address) => nics.macOf(address)),
       unbilledSessions: this.billing?.unbilledSessions ?? 0,
       alarms: this.alarms.standing(),
     };

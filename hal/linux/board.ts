@@ -2,8 +2,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { availableParallelism, release } from 'node:os';
 import { join } from 'node:path';
 import { WeirError } from '#base';
-import type { Board, BoardFacts, BoardLoad } from '../board.ts';
+import type { Board, BoardFacts, BoardLoad, FlashWear } from '../board.ts';
 import { type DiscoveredFacts, discoverFacts, known } from './board-facts.ts';
+import { readFlashWear } from './flash-wear.ts';
 
 /** This machine. Facts are found out at the first call and kept; load is read from /proc and /sys each time. */
 export class LinuxBoard implements Board {
@@ -49,6 +50,10 @@ export class LinuxBoard implements Board {
       memoryAvailableBytes: await this.#memory('MemAvailable'),
       temperatureMilliC: await this.#temperature(),
     };
+  }
+
+  flashWear(): Promise<readonly FlashWear[]> {
+    return readFlashWear(this.#sys);
   }
 
   async #findFacts(): Promise<BoardFacts> {

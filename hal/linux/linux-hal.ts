@@ -6,6 +6,7 @@ import { LinuxForwarding } from './forwarding.ts';
 import { LinuxInterception } from './interception.ts';
 import { Nft } from './nft.ts';
 import { LinuxNics } from './nics.ts';
+import { LinuxProbes } from './probes.ts';
 import { LinuxRootVerbs } from './root-verbs.ts';
 import { Rtnetlink } from './rtnetlink.ts';
 import { WEIR_TABLE } from './ruleset.ts';
@@ -38,6 +39,7 @@ export async function openLinuxHal({ log, realtime, engineThreads }: HalOptions)
       serialPorts: new LinuxSerialPorts(),
       supervisor: new LinuxSupervisor(sendDatagram),
       rootVerbs: new LinuxRootVerbs(),
+      probes: new LinuxProbes(),
       close: () => owned.close(),
       [Symbol.asyncDispose]: () => owned.close(),
     };

@@ -3,9 +3,21 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { describeError, type Log, Signal, WeirError } from '#base';
 import { formatIp, type IpBytes, isWithin, parseIp, parsePrefix } from '../ip-address.ts';
-import { type Nic, type NicConfig, type NicCounters, type NicRole, type Nics, nicRoles } from '../nics.ts';
+import {
+  type Nic,
+  type NicAddress,
+  type NicConfig,
+  type NicCounters,
+  type NicPort,
+  type NicRole,
+  type Nics,
+  nicRoles,
+  type Route,
+} from '../nics.ts';
 import { isErrno } from './netlink.ts';
+import { readNicHardware } from './nic-listing.ts';
 import { findNic, matchingNics, type NicCandidate, type NicStep, planNic } from './nic-plan.ts';
+import { readRoutes } from './route-listing.ts';
 import type { NetworkNotice, Rtnetlink } from './rtnetlink.ts';
 import type { InterfaceAddress, Link } from './rtnetlink-messages.ts';
 import { SerialQueue } from './serial-queue.ts';
@@ -93,6 +105,23 @@ export class LinuxNics implements Nics {
   /** Without a router between: in a subnet of that link. */
   #isAttached(ifindex: number, bytes: IpBytes): boolean {
     return [...this.#addresses.values()].some((own) => own.ifindex === ifindex && isWithin(bytes, own));
+  }
+
+  async list(): Promise<readonly NicPort[]> {
+    const candidates = (await this.#candidates()).filter(({ link }) => link.device !== 'lo');
+    return Promise.all(
+      candidates.map(async ({ link, path }) => {
+        const { ifindex, device, mac, kind, up, linkUp, mtu } = link;
+        const hardware = await readNicHardware(join(SYSFS_NICS, device));
+        const role = nicRoles.find((one) => this.#bound.get(one) === ifindex);
+        const addresses = this.#addressesOf(ifindex);
+        return { device, mac, path, kind, up, linkUp, mtu, addresses, role, ...hardware };
+      }),
+    );
+  }
+
+  routes(): Promise<readonly Route[]> {
+    return readRoutes(this.#network, (ifindex) => this.#links.get(ifindex)?.device);
   }
 
   close(): Promise<void> {
@@ -259,10 +288,13 @@ export class LinuxNics implements Nics {
     const link = this.#links.get(ifindex);
     if (!link) return undefined;
     const { device, mac, mtu, linkUp } = link;
-    const addresses = [...this.#addresses.values()]
+    return { role, device, ifindex, mac, mtu, linkUp, addresses: this.#addressesOf(ifindex) };
+  }
+
+  #addressesOf(ifindex: number): readonly NicAddress[] {
+    return [...this.#addresses.values()]
       .filter((address) => address.ifindex === ifindex)
       .map(({ address, prefixLength }) => ({ address, prefixLength }));
-    return { role, device, ifindex, mac, mtu, linkUp, addresses };
   }
 
   #inBackground(what: string, work: () => Promise<void>): void {

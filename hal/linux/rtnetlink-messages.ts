@@ -1,5 +1,5 @@
 /** rtnetlink(7) messages as plain data: headers and attributes of links, addresses, neighbours, rules, routes. */
-import { AF_INET, AF_INET6, formatIp, type IpFamily } from '../ip-address.ts';
+import { AF_INET, AF_INET6, formatIp, type IpFamily, ipFamily } from '../ip-address.ts';
 import type { NetlinkMessage } from './netlink.ts';
 import {
   type Attributes,
@@ -266,9 +266,6 @@ export function routeDumpPayload(family: IpFamily, table: number): Buffer {
 
 const tableOf = (payload: Buffer, attributes: Attributes): number =>
   readU32(attributes, RTA_TABLE) ?? payload[4] ?? 0;
-
-const ipFamily = (value: number | undefined): IpFamily | undefined =>
-  value === AF_INET || value === AF_INET6 ? value : undefined;
 
 function formatMac(bytes: Buffer | undefined): string | undefined {
   if (bytes?.length !== 6) return undefined;

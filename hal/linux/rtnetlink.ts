@@ -1,6 +1,7 @@
 import { type Clock, type Closeable, describeError, type Log, Signal, WeirError } from '#base';
 import { AF_INET, type IpFamily, parseIp } from '../ip-address.ts';
 import { isErrno, Netlink, type NetlinkMessage } from './netlink.ts';
+import { type KernelRoute, mainDumpPayload, parseRoutes } from './route-messages.ts';
 import * as wire from './rtnetlink-messages.ts';
 
 /** RTMGRP_*: LINK, NEIGH, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, RTNLGRP_IPV6_RULE. */
@@ -92,6 +93,16 @@ export class Rtnetlink implements Closeable {
       if (isErrno(error, 'ENOENT')) return [];
       throw error;
     }
+  }
+
+  /** The main table. */
+  async mainRoutes(family: IpFamily): Promise<readonly KernelRoute[]> {
+    const request = {
+      what: `list the ${nameOf(family)} routes`,
+      type: wire.RTM_GETROUTE,
+      payload: mainDumpPayload(family),
+    };
+    return (await this.#netlink.dump(request)).flatMap(parseRoutes);
   }
 
   /** rtnl_link_stats64: rx/tx packets, rx/tx bytes, rx/tx errors, rx/tx dropped. */

@@ -1,4 +1,4 @@
-import type { Board, BoardFacts, BoardLoad } from '../board.ts';
+import type { Board, BoardFacts, BoardLoad, FlashWear } from '../board.ts';
 
 /** A board whose facts and load a test decides. */
 export class SimBoard implements Board {
@@ -36,6 +36,13 @@ export class SimBoard implements Board {
 
   async load(): Promise<BoardLoad> {
     return this.#load;
+  }
+
+  /** What `flashWear` tells. */
+  wear: readonly FlashWear[] = [];
+
+  async flashWear(): Promise<readonly FlashWear[]> {
+    return this.wear;
   }
 
   set(next: { facts?: Partial<BoardFacts>; load?: Partial<BoardLoad> }): void {

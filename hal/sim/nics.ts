@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Signal, WeirError } from '#base';
-import { canonicalIp, formatIp, parseIp, parsePrefix } from '../ip-address.ts';
+import { canonicalIp, formatIp, networkOf, parseIp, parsePrefix } from '../ip-address.ts';
 import { findNic, type NicCandidate, planNic } from '../linux/nic-plan.ts';
 import type { InterfaceAddress, Link } from '../linux/rtnetlink-messages.ts';
 import {
@@ -8,9 +8,11 @@ import {
   type NicAddress,
   type NicConfig,
   type NicCounters,
+  type NicPort,
   type NicRole,
   type Nics,
   nicRoles,
+  type Route,
 } from '../nics.ts';
 import { alreadyClosed, raise } from './sim.ts';
 
@@ -95,6 +97,38 @@ export class SimNics implements Nics {
   macOf(address: string): string | undefined {
     const bytes = parseIp(address);
     return bytes && this.#neighbours.get(formatIp(bytes));
+  }
+
+  async list(): Promise<readonly NicPort[]> {
+    return [...this.#devices.values()].map(({ ifindex, device, mac, path, mtu, up, carrier, addresses }) => ({
+      device,
+      mac,
+      path,
+      kind: undefined,
+      driver: 'simulated',
+      up,
+      linkUp: up && carrier,
+      speedMbps: up && carrier ? 1000 : undefined,
+      fullDuplex: up && carrier ? true : undefined,
+      mtu,
+      addresses,
+      role: nicRoles.find((role) => this.#bound.get(role) === ifindex),
+    }));
+  }
+
+  async routes(): Promise<readonly Route[]> {
+    return [...this.#devices.values()]
+      .filter(({ up }) => up)
+      .flatMap(({ device, addresses }) =>
+        addresses.map((prefix) => ({
+          destination: networkOf(prefix),
+          via: undefined,
+          device,
+          protocol: 'kernel',
+          metric: undefined,
+          action: 'forward' as const,
+        })),
+      );
   }
 
   async close(): Promise<void> {

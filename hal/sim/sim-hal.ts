@@ -4,6 +4,7 @@ import { SimBoard } from './board.ts';
 import { SimDatapath } from './datapath.ts';
 import { SimForwarding, SimInterception } from './interception.ts';
 import { type SimNicSpec, SimNics } from './nics.ts';
+import { SimProbes } from './probes.ts';
 import { SimRootVerbs } from './root-verbs.ts';
 import { SimSerialPorts } from './serial-ports.ts';
 import { SimSupervisor } from './supervisor.ts';
@@ -18,6 +19,7 @@ export interface SimHal extends Hal {
   readonly serialPorts: SimSerialPorts;
   readonly supervisor: SimSupervisor;
   readonly rootVerbs: SimRootVerbs;
+  readonly probes: SimProbes;
 }
 
 /** Without `nics` it has `wan0` and `lan0`, with a cable each and an address of each family. */
@@ -36,6 +38,7 @@ export async function openSimHal(
     serialPorts: new SimSerialPorts(),
     supervisor: new SimSupervisor(),
     rootVerbs: new SimRootVerbs(),
+    probes: new SimProbes(),
     close: () => owned.close(),
     [Symbol.asyncDispose]: () => owned.close(),
   };

@@ -1,3 +1,12 @@
+export { type BilledSessionStatus, type BillingStatus, billingStatus } from './billing-status.ts';
+export {
+  type InterfaceStatus,
+  type InterfacesStatus,
+  interfacesStatus,
+  type RouteStatus,
+  routeStatus,
+} from './interfaces-status.ts';
+export { type LogLine, LogRing } from './log-ring.ts';
 export { abandonDeliveries, type OutboxOrder, requeueDeliveries } from './outbox-orders.ts';
 export {
   type DestinationState,
@@ -5,6 +14,14 @@ export {
   type OutboxStatus,
   outboxStatus,
 } from './outbox-status.ts';
+export {
+  type PingResult,
+  type PingWish,
+  ping,
+  type Running,
+  type TracerouteResult,
+  traceroute,
+} from './probe.ts';
 export {
   type CorrectedTimes,
   type ExportedEntry,
@@ -25,4 +42,31 @@ export {
   type ViewerStatus,
   viewerStatus,
 } from './relay-status.ts';
+export { requestSystem, requestUpload, type SystemRequest, systemRequests } from './requests.ts';
+export {
+  clearViewer,
+  type FeedsStatus,
+  feedsStatus,
+  type ViewerRate,
+  ViewerRates,
+  type ViewersStatus,
+  viewersStatus,
+} from './sessions-status.ts';
+export { type StorageStatus, storageStatus } from './storage-status.ts';
+export {
+  type ClockStatus,
+  clockStatus,
+  type SystemStatus,
+  systemStatus,
+  type VersionStatus,
+  versionStatus,
+} from './system-status.ts';
+export {
+  type RelayTest,
+  type TestParts,
+  type TestStep,
+  type TestStepName,
+  type TestWish,
+  testRelay,
+} from './test-relay.ts';
 export { type Verification, verifyRecords } from './verify-records.ts';

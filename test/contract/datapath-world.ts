@@ -49,9 +49,9 @@ export function next<T>(signal: Signal<T>): Promise<T> {
 }
 
 /** Resolves when `condition` holds. For what announces itself by no event: counters. */
-export async function until(condition: () => boolean, limitMs = 5_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, limitMs = 5_000): Promise<void> {
   const deadline = performance.now() + limitMs;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`never came true: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { isWeirError } from '#base';
 import type { NicConfig, Nics } from '#hal';
-import { next } from './datapath-world.ts';
+import { next, until } from './datapath-world.ts';
 
 /** The NICs under test, `wan0` and `lan0`, and what happens to them from outside. */
 export interface NicsWorld extends AsyncDisposable {
@@ -50,6 +50,42 @@ export function nicsContract(makeWorld: () => Promise<NicsWorld>): void {
     assert.equal(nic.linkUp, true);
     assert.deepEqual((await world.inspect('lan0')).addresses, before.addresses);
     assert.notEqual(nic.ifindex, world.nics.get('wan').ifindex);
+  });
+
+  it('lists every NIC before the first configuration, with what tells them apart', async () => {
+    const listed = await world.nics.list();
+    const found = listed.find(({ device }) => device === 'lan0');
+    assert.deepEqual(
+      { mac: found?.mac, path: found?.path, role: found?.role },
+      { mac: world.mac('lan0'), path: world.path('lan0'), role: undefined },
+    );
+    assert.ok(!listed.some(({ device }) => device === 'lo'));
+  });
+
+  it('lists NICs with role, link and addresses, and those of a NIC that has gone no more', async () => {
+    await world.nics.apply({ wan, access: { ...lan, addresses: ['192.0.2.1/24'] } });
+    const pick = async () =>
+      (await world.nics.list()).map(({ device, role, linkUp }) => `${device} ${role} ${linkUp}`).sort();
+    assert.deepEqual(await pick(), ['lan0 access true', 'wan0 wan true']);
+    const found = (await world.nics.list()).find(({ device }) => device === 'lan0');
+    assert.ok(found?.addresses.some(({ address }) => address === '192.0.2.1'));
+    await world.remove('lan0');
+    await until(async () => (await world.nics.list()).length === 1);
+    assert.deepEqual(await pick(), ['wan0 wan true']);
+  });
+
+  it('tells the routes of both families', async () => {
+    const addresses = ['192.0.2.129/25', '2001:db8:9::1/64'];
+    await world.nics.apply({ wan, access: { ...lan, addresses } });
+    const routes = await world.nics.routes();
+    for (const destination of ['192.0.2.128/25', '2001:db8:9::/64']) {
+      const route = routes.find((one) => one.destination === destination);
+      assert.deepEqual(
+        { device: route?.device, protocol: route?.protocol, action: route?.action },
+        { device: 'lan0', protocol: 'kernel', action: 'forward' },
+        destination,
+      );
+    }
   });
 
   it('binds by MAC address, whatever its case', async () => {

@@ -86,4 +86,23 @@ describe('the board', () => {
     await rm(join(root, 'proc'), { recursive: true });
     await assert.rejects(board().load(), (error) => isWeirError(error, 'MISSING_RIGHTS'));
   });
+
+  it('tells how worn an eMMC is, by the worse kind of its cells (JESD84-B51 s.7.4)', async () => {
+    await put('sys/class/block/mmcblk0/device/life_time', '0x02 0x03\n');
+    await put('sys/class/block/mmcblk0/device/pre_eol_info', '0x02\n');
+    await put('sys/class/block/mmcblk0/device/name', 'DG4008\n');
+    await put('sys/class/block/mmcblk1/device/life_time', '0x0b 0x01\n');
+    // A partition, a card that does not tell, and one that tells nonsense.
+    await put('sys/class/block/mmcblk0p1/device/life_time', '0x01 0x01\n');
+    await put('sys/class/block/mmcblk2/device/name', 'SC16G\n');
+    await put('sys/class/block/mmcblk3/device/life_time', '0xff what\n');
+    assert.deepEqual(await board().flashWear(), [
+      { device: 'mmcblk0', name: 'DG4008', lifeUsedPercent: 30, spareBlocks: 'warning' },
+      { device: 'mmcblk1', name: undefined, lifeUsedPercent: 110, spareBlocks: undefined },
+    ]);
+  });
+
+  it('has no flash memory to tell of where there is none', async () => {
+    assert.deepEqual(await board().flashWear(), []);
+  });
 });

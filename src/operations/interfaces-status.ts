@@ -1,0 +1,97 @@
+import type { NicCounters, NicPort, NicRole, Nics, Route } from '#hal';
+
+/** One NIC of the machine, whether Weir uses it or not. */
+export interface InterfaceStatus {
+  readonly role: NicRole | null;
+  readonly device: string;
+  readonly mac: string;
+  readonly path: string | null;
+  readonly kind: string | null;
+  readonly driver: string | null;
+  /** `off`: switched off, so that its link is not known. */
+  readonly link: 'up' | 'down' | 'off';
+  readonly speedMbps: number | null;
+  readonly duplex: 'full' | 'half' | null;
+  readonly mtu: number;
+  readonly addresses: readonly string[];
+  /** Decimal strings; null for a NIC that Weir does not use. */
+  readonly counters: { readonly [K in keyof NicCounters]: string } | null;
+}
+
+export interface InterfacesStatus {
+  readonly interfaces: readonly InterfaceStatus[];
+  /** Roles whose NIC is not there. */
+  readonly missing: readonly NicRole[];
+}
+
+/** Those of the roles first, then the others by name. */
+export async function interfacesStatus(nics: Nics): Promise<InterfacesStatus> {
+  const ports = await nics.list();
+  const interfaces = await Promise.all(ports.map((port) => interfaceStatus(nics, port)));
+  const has = (role: NicRole) => ports.some((port) => port.role === role);
+  return {
+    interfaces: interfaces.sort((a, b) => order(a) - order(b) || (a.device < b.device ? -1 : 1)),
+    missing: roles.filter((role) => isBound(nics, role) && !has(role)),
+  };
+}
+
+const roles: readonly NicRole[] = ['wan', 'access'];
+
+const order = ({ role }: InterfaceStatus): number => (role === null ? roles.length : roles.indexOf(role));
+
+async function interfaceStatus(nics: Nics, port: NicPort): Promise<InterfaceStatus> {
+  const { role, device, mac, path, kind, driver, up, linkUp, speedMbps, fullDuplex, mtu, addresses } = port;
+  // It may be pulled out while we ask.
+  const counters = role === undefined ? undefined : await nics.counters(role).catch(() => undefined);
+  return {
+    role: role ?? null,
+    device,
+    mac,
+    path: path ?? null,
+    kind: kind ?? null,
+    driver: driver ?? null,
+    link: linkUp ? 'up' : up ? 'down' : 'off',
+    speedMbps: speedMbps ?? null,
+    duplex: fullDuplex === undefined ? null : fullDuplex ? 'full' : 'half',
+    mtu,
+    addresses: addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+    counters: counters === undefined ? null : decimals(counters),
+  };
+}
+
+function decimals(counters: NicCounters): { readonly [K in keyof NicCounters]: string } {
+  const { rxBytes, rxPackets, txBytes, txPackets, rxDropped, txDropped } = counters;
+  return {
+    rxBytes: String(rxBytes),
+    rxPackets: String(rxPackets),
+    txBytes: String(txBytes),
+    txPackets: String(txPackets),
+    rxDropped: String(rxDropped),
+    txDropped: String(txDropped),
+  };
+}
+
+function isBound(nics: Nics, role: NicRole): boolean {
+  try {
+    nics.get(role);
+    return true;
+  } catch {
+    // Before the first configuration.
+    return false;
+  }
+}
+
+export interface RouteStatus {
+  readonly routes: readonly Route[];
+  /** Further ones are not told. */
+  readonly left: number;
+}
+
+/** A routing protocol may hold tens of thousands; nobody reads them on a console. */
+const mostRoutes = 1000;
+
+/** Routes of the main table, IPv4 first. */
+export async function routeStatus(nics: Nics): Promise<RouteStatus> {
+  const routes = await nics.routes();
+  return { routes: routes.slice(0, mostRoutes), left: Math.max(0, routes.length - mostRoutes) };
+}
