@@ -1,8 +1,9 @@
-import { execFile } from 'node:child_process';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { OutboxStatus } from '../../src/operations/index.ts';
@@ -23,11 +24,14 @@ export async function provenLedger(
   keyFile: string,
 ): Promise<readonly LedgerRecord[]> {
   const file = join(folder, 'export.jsonl');
-  const child = execFile(process.execPath, [main, 'records', '--json', '--data', dataDir], { maxBuffer });
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  if (child.stdout) await pipeline(child.stdout, createWriteStream(file));
-  const status = await ended;
-  if (status !== 0) throw new Error(`weir records ended with status ${status}`);
+  {
+    // Not through this process: what `execFile` reads is bounded, and the export of 1,000 kills is longer.
+    await using output = await open(file, 'w');
+    const args = [main, 'records', '--json', '--data', dataDir];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', output.fd, 'inherit'] });
+    const [status] = await once(child, 'exit');
+    if (status !== 0) throw new Error(`weir records ended with status ${status}`);
+  }
   await weir('records', 'verify', file, '--key', keyFile);
   const records: LedgerRecord[] = [];
   for await (const line of createInterface({ input: createReadStream(file) })) {
