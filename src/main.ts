@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeError, isWeirError, systemClock, WeirError, weirVersion } from '#base';
 import type { StoreReader } from '#storage';
@@ -36,8 +35,8 @@ async function main(args: string[]): Promise<void> {
       const { data } = options(flags, { data: { type: 'string' } });
       if (!what || what.startsWith('-') || !data)
         throw new WeirError('USAGE', 'show needs WHAT and --data DIR');
-      const { askControl } = await import('./status/index.ts');
-      console.log(JSON.stringify(await askControl(join(data, 'control.sock'), `show ${what}`), undefined, 2));
+      const { askDaemon } = await import('./status/index.ts');
+      console.log(JSON.stringify(await askDaemon(data, `show ${what}`), undefined, 2));
       return;
     }
     case 'records':
@@ -68,9 +67,9 @@ async function main(args: string[]): Promise<void> {
 /** As the running daemon tells it, as it knows how destinations do; without one, as it is stored. */
 async function outbox(data: string | undefined): Promise<OutboxStatus> {
   if (!data) throw new WeirError('USAGE', 'outbox needs --data DIR');
-  const { askControl } = await import('./status/index.ts');
+  const { askDaemon } = await import('./status/index.ts');
   try {
-    return (await askControl(join(data, 'control.sock'), 'show outbox')) as OutboxStatus;
+    return (await askDaemon(data, 'show outbox')) as OutboxStatus;
   } catch (error) {
     if (!isWeirError(error, 'CONTROL_UNREACHABLE')) throw error;
   }
@@ -87,8 +86,8 @@ async function orderOutbox(order: 'requeue' | 'abandon', args: string[]): Promis
   if (!destination || destination.startsWith('-') || !data) {
     throw new WeirError('USAGE', `outbox ${order} needs DESTINATION and --data DIR`);
   }
-  const { askControl } = await import('./status/index.ts');
-  const told = await askControl(join(data, 'control.sock'), `outbox ${order}`, destination);
+  const { askDaemon } = await import('./status/index.ts');
+  const told = await askDaemon(data, `outbox ${order}`, destination);
   if (typeof told === 'object' && told !== null && 'error' in told) {
     throw new WeirError('COMMAND_FAILED', String(told.error));
   }

@@ -9,7 +9,6 @@ import {
   type TcpConnection,
   type TcpListener,
 } from '#hal';
-import type { Store } from '#storage';
 import type { BillingManager } from './billing/index.ts';
 import { applyStages, type Config, catchUpOf, originEntry, type Stage } from './config/index.ts';
 import { Feed } from './feed/index.ts';
@@ -23,7 +22,7 @@ import {
   RtspOriginSession,
   ServerPorts,
 } from './protocol/index.ts';
-import { RecordKeeping } from './record-keeping.ts';
+import { RecordKeeping, type RecordKeepingOptions } from './record-keeping.ts';
 import { openHooks, SessionMonitor } from './session/index.ts';
 import type { Uploads } from './upload/index.ts';
 
@@ -37,8 +36,8 @@ export interface RelayOptions {
   readonly clock: Clock;
   /** Shared with the store, which has alarms of its own. */
   readonly alarms?: Alarms;
-  /** Where sessions are recorded. Stays the caller's to close. */
-  readonly store?: Store;
+  /** Where sessions are recorded, now or as soon as it is open. Stays the caller's to close. */
+  readonly store?: RecordKeepingOptions['store'];
 }
 
 /**
@@ -166,7 +165,6 @@ export class Relay implements Closeable {
     this.#listen(interception.repaired.on(({ what }) => this.#log.warn('interception put back', { what })));
     this.#listen(nics.changed.on((nic) => this.#watchLink(nic)));
     this.#listen(this.monitor.feedOpened.on(({ origin }) => this.#isLive(origin)));
-    this.billing?.open();
     await this.apply(this.#config);
     for (const role of nicRoles) this.#watchLink(nics.get(role));
     const heartbeat = new Heartbeat({ interception, datapath, alarms: this.alarms, clock: this.#clock });
@@ -242,7 +240,7 @@ export class Relay implements Closeable {
   }
 
   get #uploadStage(): Stage {
-    return this.#stageOf('upload', async ({ upload }) => this.#records?.uploads.apply(upload));
+    return this.#stageOf('upload', async ({ upload }) => this.#records?.apply(upload));
   }
 
   /** A stage that is brought back by applying what was there before. */
@@ -376,7 +374,7 @@ export class Relay implements Closeable {
       engineThreads: datapath.engineThreads().map((thread) => ({ ...thread, cpuNs: String(thread.cpuNs) })),
       ...feedsStatus(this.monitor),
       ...viewersStatus(this.monitor, (address) => nics.macOf(address)),
-      unbilledSessions: this.billing?.unbilledSessions ?? 0,
+      unbilledSessions: this.#records?.unbilledSessions ?? 0,
       alarms: this.alarms.standing(),
     };
   }

@@ -16,6 +16,7 @@ import type { Admission, Admitted, SessionStart, ViewerSummary } from '../sessio
 import { BootClock } from './boot-clock.ts';
 import { RecordIds } from './record-id.ts';
 import { TermsBook } from './terms.ts';
+import type { Unrecorded } from './unrecorded.ts';
 import {
   type SessionFacts,
   sessionFacts,
@@ -77,6 +78,7 @@ export class BillingManager implements Admission, SessionStart, Closeable {
   readonly #macOf: (address: string) => string | undefined;
   readonly #deliveries: (facts: SessionFacts) => readonly string[];
   readonly #giveUp: (before: number) => Promise<unknown>;
+  readonly #unrecorded: Unrecorded;
   readonly #alarms: Alarms;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -88,7 +90,6 @@ export class BillingManager implements Admission, SessionStart, Closeable {
   readonly #timers = new Set<Disposable>();
   /** Starts that have taken too long and are still under way. */
   #overdue = 0;
-  #unbilledSessions = 0;
   #closing: Promise<void> | undefined;
 
   constructor(options: {
@@ -101,6 +102,7 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     deliveries: (facts: SessionFacts) => readonly string[];
     /** Called before what is older than `before` is removed: who may not keep it any longer lets it go. */
     giveUp?: (before: number) => Promise<unknown>;
+    unrecorded: Unrecorded;
     alarms: Alarms;
     clock: Clock;
     log: Log;
@@ -111,6 +113,7 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     this.#macOf = macOf;
     this.#deliveries = deliveries;
     this.#giveUp = options.giveUp ?? (async () => {});
+    this.#unrecorded = options.unrecorded;
     this.#alarms = alarms;
     this.#clock = clock;
     this.#log = log;
@@ -126,6 +129,7 @@ export class BillingManager implements Admission, SessionStart, Closeable {
   open(): void {
     for (const session of this.#store.leftOpen) this.#track(this.#recover(session));
     this.#timers.add(this.#store.healthChanged.on(() => this.#clearAlarms()));
+    this.#clearAlarms();
     this.#watchClock();
     this.#timers.add(this.#clock.every(retentionMs, () => this.#retain()));
     this.#checkpointLater();
@@ -133,7 +137,7 @@ export class BillingManager implements Admission, SessionStart, Closeable {
 
   /** How many sessions were relayed without a record since the box runs. */
   get unbilledSessions(): number {
-    return this.#unbilledSessions;
+    return this.#unrecorded.sessions;
   }
 
   /** Live counters of the sessions whose start is durable. */
@@ -163,14 +167,11 @@ export class BillingManager implements Admission, SessionStart, Closeable {
   }
 
   async admit(): Promise<Admitted> {
-    if (this.#config().whenFull === 'relay-unbilled') return { admitted: true };
     const { health } = this.#store;
     if (health === 'full' || health === 'failed') {
-      const text = `new viewers are refused: the disk for records is ${health}`;
-      this.#alarms.raise({ name: 'billing.refusing', severity: 'critical', text });
-      return { admitted: false, why: 'not-admitted', text };
+      return this.#unrecorded.admit(`the disk for records is ${health}`);
     }
-    if (this.#overdue > 0) {
+    if (this.#overdue > 0 && !this.#unrecorded.mayBeRelayed) {
       return { admitted: false, why: 'not-now', text: 'the disk for records does not answer' };
     }
     return { admitted: true };
@@ -183,8 +184,8 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     try {
       await this.#inTime(session);
     } catch (error) {
-      if (this.#config().whenFull !== 'relay-unbilled') throw error;
-      this.#relayUnbilled(session, error);
+      this.#unrecorded.relay(viewer.sessionId, error);
+      if (session.state === 'starting') session.state = 'unbilled';
     }
   }
 
@@ -242,20 +243,6 @@ export class BillingManager implements Admission, SessionStart, Closeable {
       this.#clearAlarms();
     };
     stored.then(over, over);
-  }
-
-  #relayUnbilled(session: BilledSession, error: unknown): void {
-    this.#unbilledSessions += 1;
-    session.state = session.state === 'starting' ? 'unbilled' : session.state;
-    this.#log.error('session is relayed without a record', {
-      sessionId: session.viewer.sessionId,
-      error: describeError(error),
-    });
-    this.#alarms.raise({
-      name: 'billing.unbilled',
-      severity: 'critical',
-      text: 'sessions are relayed without a record',
-    });
   }
 
   /** A session is over and its counters are final. */
@@ -412,8 +399,7 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     const { health } = this.#store;
     if (this.#overdue === 0) this.#alarms.clear('billing.startStalled');
     if (health === 'full' || health === 'failed' || this.#overdue > 0) return;
-    this.#alarms.clear('billing.refusing');
-    this.#alarms.clear('billing.unbilled');
+    this.#unrecorded.over();
   }
 
   /** Waits for the records of the sessions that have ended. */

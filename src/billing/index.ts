@@ -9,4 +9,5 @@ export { RecordIds } from './record-id.ts';
 export { Subscribers } from './subscribers.ts';
 export { type Tariff, tariffFor } from './tariff.ts';
 export { type Terms, TermsBook } from './terms.ts';
+export { Unrecorded } from './unrecorded.ts';
 export { type SessionFacts, storedFacts, type UsageRecord } from './usage-record.ts';

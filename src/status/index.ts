@@ -1,2 +1,3 @@
 export { askControl } from './control-client.ts';
+export { askDaemon, openControl } from './control-place.ts';
 export { type ControlCommands, ControlServer } from './control-server.ts';

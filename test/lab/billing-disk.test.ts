@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { openReader } from '#storage';
-import type { UsageRecord } from '../../src/billing/index.ts';
-import type { World } from '../../src/demo/world/index.ts';
 import { Disk, mayLoop } from '../contract/storage/disk.ts';
 import { stallingSync } from '../contract/storage/stalling-sync.ts';
-import { assertProven, Folder, until } from '../unit/storage/box.ts';
-import { createLabWorld } from './lab-world.ts';
-import { ScriptedOrigin } from './origin-scripted.ts';
+import { Folder, until } from '../unit/storage/box.ts';
+import { recorded, recordsIn } from './kept-records.ts';
+import { liveLab } from './live-lab.ts';
 import { ScriptedViewers } from './viewers-scripted.ts';
 import { type ShownRelay, Weir } from './weir.ts';
 
@@ -19,35 +16,17 @@ const alarmNames = ({ alarms }: ShownRelay) => alarms.map(({ name }) => name).to
 
 describe('lab: a disk that does not take records', function () {
   this.timeout(90_000);
-  let world: World;
-  let origin: ScriptedOrigin;
-  let url: string;
-
-  before(async () => {
-    world = await createLabWorld();
-    origin = await ScriptedOrigin.start(world.origin.host, { port: 554 });
-    url = `rtsp://${world.origin.address4}/live`;
-  });
-  after(async () => {
-    await origin?.close();
-    await world?.close();
-  });
+  const lab = liveLab();
 
   const viewers = (source: string) =>
-    ScriptedViewers.start(world.viewer.host, { url, transport: 'tcp', sources: [source] });
-  const recordsIn = async (folder: string): Promise<readonly UsageRecord[]> => {
-    await using reader = await openReader(folder);
-    await assertProven(reader);
-    const { entries } = await reader.ledger.entries({ limit: 1000 });
-    return entries.filter(({ kind }) => kind === 'usage').map(({ body }) => JSON.parse(body));
-  };
+    ScriptedViewers.start(lab.world.viewer.host, { url: lab.url, transport: 'tcp', sources: [source] });
 
   it('but is only slow holds up the media of who joins, no answer, and nobody who watches', async () => {
     using tools = new Folder();
     using data = new Folder();
     const gate = tools.file('gate');
     const env = { ...stallingSync(tools.path), WEIR_STALL: gate };
-    await using weir = await Weir.start(world, { dataDir: data.path, env });
+    await using weir = await Weir.start(lab.world, { dataDir: data.path, env });
     await using first = await viewers('198.19.0.1');
     assert.deepEqual(await first.settled(5_000), [200]);
     await first.watching(5_000);
@@ -90,7 +69,7 @@ describe('lab: a disk that does not take records', function () {
 
   it('as it is full refuses who joins with 453, keeps who watches, and loses no record', async () => {
     using disk = Disk.tmpfs(24);
-    await using weir = await Weir.start(world, { dataDir: disk.path });
+    await using weir = await Weir.start(lab.world, { dataDir: disk.path });
     await using first = await viewers('198.19.0.1');
     assert.deepEqual(await first.settled(5_000), [200]);
     await first.watching(5_000);
@@ -126,14 +105,10 @@ describe('lab: a disk that does not take records', function () {
     assert.equal(records.filter(({ viewer }) => viewer.address === '198.19.0.3').length, 1);
   });
 
-  const recorded = async (folder: string, count: number): Promise<readonly UsageRecord[]> => {
-    await until(`${count} records`, async () => (await recordsIn(folder)).length >= count);
-    return recordsIn(folder);
-  };
   let nextSource = 10;
   const several = (count: number): Promise<ScriptedViewers> => {
     const sources = Array.from({ length: count }, () => `198.19.0.${nextSource++}`);
-    return ScriptedViewers.start(world.viewer.host, { url, sources });
+    return ScriptedViewers.start(lab.world.viewer.host, { url: lab.url, sources });
   };
   const watching = async (count: number): Promise<ScriptedViewers> => {
     const group = await several(count);
@@ -154,7 +129,7 @@ describe('lab: a disk that does not take records', function () {
   it('as it is full relays without a record where the operator wants it so, and counts that', async () => {
     using disk = Disk.tmpfs(24);
     const billing = { whenFull: 'relay-unbilled' };
-    await using weir = await Weir.start(world, { dataDir: disk.path, billing });
+    await using weir = await Weir.start(lab.world, { dataDir: disk.path, billing });
     await using billed = await watching(2);
     disk.fill();
     await findsOut(weir, 'storage.full');
@@ -180,7 +155,7 @@ describe('lab: a disk that does not take records', function () {
     async () => {
       using disk = Disk.ext4(32);
       {
-        await using weir = await Weir.start(world, { dataDir: disk.path });
+        await using weir = await Weir.start(lab.world, { dataDir: disk.path });
         await using group = await watching(4);
         disk.breakDown();
         await findsOut(weir, 'storage.failed');
@@ -194,7 +169,7 @@ describe('lab: a disk that does not take records', function () {
         await weir.terminate();
       }
       await disk.repair();
-      await using _again = await Weir.start(world, { dataDir: disk.path });
+      await using _again = await Weir.start(lab.world, { dataDir: disk.path });
       const all = await recorded(disk.path, 4);
       assert.deepEqual(
         all.map(({ recovered, terminateCause }) => `${terminateCause} ${recovered}`),
@@ -207,22 +182,10 @@ describe('lab: a disk that does not take records', function () {
     },
   );
 
-  itLoops('as it is read-only keeps the box from starting, which says why; nobody is cut off', async () => {
-    using disk = Disk.ext4(32);
-    await (await Weir.start(world, { dataDir: disk.path })).close();
-    disk.remountReadOnly(true);
-    await assert.rejects(
-      Weir.start(world, { dataDir: disk.path }),
-      /EROFS -> name a folder that can be written/,
-    );
-    await using direct = await watching(1);
-    await direct.teardown();
-  });
-
   it('but has one byte changed is found out at the start, set aside, and served on from', async () => {
     using folder = new Folder();
     {
-      await using _weir = await Weir.start(world, { dataDir: folder.path });
+      await using _weir = await Weir.start(lab.world, { dataDir: folder.path });
       await using group = await watching(5);
       await group.teardown();
       await recorded(folder.path, 5);
@@ -233,7 +196,7 @@ describe('lab: a disk that does not take records', function () {
     // An earlier copy may lie in a page that has moved.
     bytes.write('X', bytes.lastIndexOf(recordId));
     writeFileSync(database, bytes);
-    await using weir = await Weir.start(world, { dataDir: folder.path });
+    await using weir = await Weir.start(lab.world, { dataDir: folder.path });
     assert.deepEqual(alarmNames(await weir.show()), ['storage.damaged']);
     const [aside = ''] = readdirSync(folder.path).filter((name) => name.startsWith('weir-damaged-'));
     assert.ok(readFileSync(folder.file(aside)).includes(`X${recordId.slice(1)}`), 'as it was');

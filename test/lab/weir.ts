@@ -1,10 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ExitStatus, World } from '../../src/demo/world/index.ts';
+import { askDaemon } from '../../src/status/index.ts';
 import { Program } from './program.ts';
 
 export interface ShownFeed {
@@ -111,17 +110,8 @@ export class Weir implements AsyncDisposable {
   }
 
   /** Asks over its control socket. */
-  show(): Promise<ShownRelay> {
-    return new Promise((resolve, reject) => {
-      const socket = connect(join(this.dataDir, 'control.sock'));
-      socket.setTimeout(5_000, () => socket.destroy(new Error('no answer on the control socket')));
-      socket.on('error', reject);
-      createInterface({ input: socket }).once('line', (line) => {
-        socket.destroy();
-        resolve(JSON.parse(line));
-      });
-      socket.write('{"command":"show relay"}\n');
-    });
+  async show(): Promise<ShownRelay> {
+    return (await askDaemon(this.dataDir, 'show relay')) as ShownRelay;
   }
 
   /** Asks until what it shows is as wanted. There is no event to wait for on that socket. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Alarms, type Clock, CloseStack, silentLog as log, systemClock } from '#base';
 import { openStore, type Store } from '#storage';
-import { BillingManager } from '../../../src/billing/index.ts';
+import { BillingManager, Unrecorded } from '../../../src/billing/index.ts';
 import { type Config, parseConfig } from '../../../src/config/index.ts';
 import { Uploads } from '../../../src/upload/index.ts';
 import { BilledViewer } from '../../unit/billing/billed-viewer.ts';
@@ -60,6 +60,7 @@ export class BilledBox implements AsyncDisposable {
       synchronised: () => true,
       macOf: () => '02:00:5e:10:00:01',
       deliveries: ({ origin }) => this.uploads.destinationsFor(origin),
+      unrecorded: new Unrecorded({ config: () => config.billing, alarms, log }),
       alarms,
       clock: billingClock,
       log,

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Alarms, silentLog, systemClock } from '#base';
+import { Alarms, Signal, silentLog, systemClock } from '#base';
 import type { ViewerCounters } from '#hal';
 import { openStore, type Store, type StoredEntry, type StoreReader } from '#storage';
 import type { UsageRecord } from '../../../src/billing/index.ts';
@@ -47,6 +47,12 @@ const open = (folder: string, bootId: string): Promise<Store> =>
     alarms: new Alarms({ clock: systemClock, log: silentLog }),
     ballastBytes: 4096,
   });
+
+/** As a box finds it whose disk works at the start. */
+export const openNow = (store: Store): { now: Store; opened: Signal<Store> } => ({
+  now: store,
+  opened: new Signal(() => {}),
+});
 
 /** A viewer as the session stage shows it; a test says what it got and how it ended. */
 export class BilledViewer implements ViewerSummary {

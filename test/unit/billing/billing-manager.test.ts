@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Alarms, isWeirError, Signal, silentLog, WeirError } from '#base';
 import type { Store, StoreHealth } from '#storage';
-import { BillingManager } from '../../../src/billing/index.ts';
+import { BillingManager, Unrecorded } from '../../../src/billing/index.ts';
 import { parseConfig } from '../../../src/config/index.ts';
 import { TerminateCause } from '../../../src/protocol/index.ts';
 import { HandClock, settled } from '../session/scripted.ts';
@@ -22,6 +22,7 @@ describe('BillingManager', () => {
   let alarms: Alarms;
   let config: ReturnType<typeof configOf>;
   let synchronised: boolean;
+  let unrecorded: Unrecorded;
   let opened: BillingManager[];
 
   beforeEach(async () => {
@@ -30,6 +31,7 @@ describe('BillingManager', () => {
     alarms = new Alarms({ clock, log: silentLog });
     config = priced;
     synchronised = true;
+    unrecorded = new Unrecorded({ config: () => config, alarms, log: silentLog });
     opened = [];
   });
   afterEach(async () => {
@@ -44,6 +46,7 @@ describe('BillingManager', () => {
       synchronised: () => synchronised,
       macOf: (address) => (address === '198.51.100.5' ? '02:00:00:00:00:05' : undefined),
       deliveries: () => ['collector'],
+      unrecorded,
       alarms,
       clock,
       log: silentLog,
@@ -375,7 +378,7 @@ describe('BillingManager', () => {
       const viewer = new BilledViewer('session-1');
       await billing.started(viewer);
       assert.deepEqual(alarmNames(), ['billing.unbilled']);
-      assert.equal(billing.unbilledSessions, 1);
+      assert.equal(unrecorded.sessions, 1);
       assert.deepEqual(billing.samples(), []);
       billing.ended(viewer.end(clock.monoNs()));
       await billing.settled();

@@ -1,5 +1,5 @@
 import { Alarms, silentLog } from '#base';
-import { BillingManager } from '../../../src/billing/index.ts';
+import { BillingManager, Unrecorded } from '../../../src/billing/index.ts';
 import { parseConfig } from '../../../src/config/index.ts';
 import { HandClock } from '../session/scripted.ts';
 import { BilledViewer, type RecordsFolder } from './billed-viewer.ts';
@@ -18,13 +18,15 @@ export async function recordSessions(
   const config = parseConfig({ interfaces, billing }).billing;
   const clock = new HandClock();
   clock.setAheadMs = march - clock.nowMs();
+  const alarms = new Alarms({ clock, log: silentLog });
   await using manager = new BillingManager({
     store: folder.store,
     config: () => config,
     synchronised: () => true,
     macOf: () => undefined,
     deliveries: () => ['radius:main', 'https:billing'],
-    alarms: new Alarms({ clock, log: silentLog }),
+    unrecorded: new Unrecorded({ config: () => config, alarms, log: silentLog }),
+    alarms,
     clock,
     log: silentLog,
   });

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { silentLog } from '#base';
 import { openSimHal, type SimHal } from '../../../hal/sim/sim-hal.ts';
-import type { SimUdpSocket } from '../../../hal/sim/udp.ts';
 import { parseConfig } from '../../../src/config/index.ts';
 import { Relay } from '../../../src/relay.ts';
-import { RecordsFolder, recordsOf } from '../billing/billed-viewer.ts';
+import { openNow, RecordsFolder, recordsOf } from '../billing/billed-viewer.ts';
 import { HandClock, settled } from '../session/scripted.ts';
-import { originAt, rtp, SimRtspOrigin, SimRtspViewer, sessionOf, url } from './sim-relay.ts';
+import { MeteredViewer } from './metered-viewer.ts';
+import { originAt, rtp, SimRtspOrigin, url } from './sim-relay.ts';
 
 const config = parseConfig({
   interfaces: { wan: { device: 'wan0' }, access: { device: 'lan0' } },
@@ -17,41 +17,6 @@ const config = parseConfig({
     subscribers: [{ id: 'flat-7', prefixes: ['198.51.100.0/24'] }],
   },
 });
-
-/** A viewer and all the media that reached it. */
-class MeteredViewer {
-  readonly rtsp: SimRtspViewer;
-  readonly #udp: SimUdpSocket[] = [];
-  rtspSession = '';
-
-  constructor(hal: SimHal, port: number) {
-    const address = '198.51.100.5';
-    this.rtsp = new SimRtspViewer(hal.datapath.dial({ address, port }, originAt), (at) =>
-      this.#udp.push(hal.datapath.udpSocket({ address, port: at })),
-    );
-  }
-
-  async watch(transport: 'udp' | 'tcp', port: number): Promise<number> {
-    const played = (await this.rtsp.watch(transport, port)).at(-1);
-    this.rtspSession = played ? sessionOf(played) : '';
-    return played?.status ?? 0;
-  }
-
-  /** RTP went to even ports and even channels. */
-  get packets(): readonly Uint8Array[] {
-    const byUdp = this.#udp.filter(({ local }) => local.port % 2 === 0).flatMap(({ received }) => received);
-    const byTcp = this.rtsp.frames.filter(({ channel }) => channel % 2 === 0);
-    return [...byUdp.map(({ bytes }) => bytes), ...byTcp.map(({ payload }) => payload)];
-  }
-
-  get bytes(): number {
-    return this.packets.reduce((sum, { length }) => sum + length, 0);
-  }
-
-  unplug(): void {
-    for (const socket of this.#udp) socket[Symbol.dispose]();
-  }
-}
 
 describe('Relay: records', () => {
   let hal: SimHal;
@@ -64,7 +29,7 @@ describe('Relay: records', () => {
     clock = new HandClock();
     hal = await openSimHal({ clock });
     folder = await RecordsFolder.make();
-    relay = await Relay.start({ config, hal, log: silentLog, clock, store: folder.store });
+    relay = await Relay.start({ config, hal, log: silentLog, clock, store: openNow(folder.store) });
     const origin = new SimRtspOrigin();
     origin.playing = () => media(1);
     hal.datapath.serve(originAt, (stream) => origin.serve(stream));
@@ -90,6 +55,18 @@ describe('Relay: records', () => {
     while (relay.monitor.viewers().length > 0) await settled();
     await relay.billing?.settled();
     return recordsOf(folder.store);
+  };
+
+  /** The disk does not answer what starts sessions before it is resolved. */
+  const stalledStart = (): PromiseWithResolvers<void> => {
+    const { ledger } = folder.store;
+    const start = ledger.start.bind(ledger);
+    const stalled = Promise.withResolvers<void>();
+    ledger.start = async (row) => {
+      await stalled.promise;
+      await start(row);
+    };
+    return stalled;
   };
 
   type End = (watching: MeteredViewer) => unknown;
@@ -195,38 +172,26 @@ describe('Relay: records', () => {
   });
 
   it('sends no media before the start is durable', async () => {
-    const { ledger } = folder.store;
-    const start = ledger.start.bind(ledger);
-    const slow = Promise.withResolvers<void>();
-    ledger.start = async (row) => {
-      await slow.promise;
-      await start(row);
-    };
+    const disk = stalledStart();
     const watching = viewer();
     assert.equal(await watching.watch('tcp', 5000), 200, 'the answer does not wait for the disk');
     for (const seq of [2, 3]) media(seq);
     await settled();
     assert.deepEqual(watching.packets, []);
-    slow.resolve();
+    disk.resolve();
     await playing(watching);
   });
 
   for (const transport of ['udp', 'tcp'] as const) {
     it(`answers what a viewer by ${transport} asks while its start waits for the disk; TEARDOWN is the end`, async () => {
-      const { ledger } = folder.store;
-      const start = ledger.start.bind(ledger);
-      const slow = Promise.withResolvers<void>();
-      ledger.start = async (row) => {
-        await slow.promise;
-        await start(row);
-      };
+      const disk = stalledStart();
       const watching = viewer();
       assert.equal(await watching.watch(transport, 5000), 200);
       const headers = { Session: watching.rtspSession };
       for (const method of ['OPTIONS', 'GET_PARAMETER', 'DESCRIBE', 'TEARDOWN']) {
         assert.equal((await watching.rtsp.ask(method, url, headers)).status, 200, method);
       }
-      slow.resolve();
+      disk.resolve();
       const [record] = await recorded();
       assert.deepEqual([record?.terminateCause, record?.viewerTxPackets], ['user-request', '0']);
       assert.deepEqual(watching.packets, []);
@@ -234,20 +199,14 @@ describe('Relay: records', () => {
   }
 
   it('pauses a viewer when its start is durable, not before it (RFC 2326 s.10.6)', async () => {
-    const { ledger } = folder.store;
-    const start = ledger.start.bind(ledger);
-    const slow = Promise.withResolvers<void>();
-    ledger.start = async (row) => {
-      await slow.promise;
-      await start(row);
-    };
+    const disk = stalledStart();
     const watching = viewer();
     assert.equal(await watching.watch('tcp', 5000), 200);
     const headers = { Session: watching.rtspSession };
     const paused = watching.rtsp.ask('PAUSE', url, headers);
     await settled();
     assert.equal(relay.monitor.viewers()[0]?.state, 'playing');
-    slow.resolve();
+    disk.resolve();
     assert.equal((await paused).status, 200);
     assert.equal(relay.monitor.viewers()[0]?.state, 'ready');
     const { length } = watching.packets;
@@ -257,13 +216,7 @@ describe('Relay: records', () => {
   });
 
   it('answers SETUP with 503 while the disk does not answer (RFC 2326 s.11)', async () => {
-    const { ledger } = folder.store;
-    const start = ledger.start.bind(ledger);
-    const slow = Promise.withResolvers<void>();
-    ledger.start = async (row) => {
-      await slow.promise;
-      await start(row);
-    };
+    const disk = stalledStart();
     const watching = viewer();
     assert.equal(await watching.watch('tcp', 5000), 200);
     await clock.pass(5500);
@@ -275,7 +228,7 @@ describe('Relay: records', () => {
       relay.alarms.standing().map(({ name }) => name),
       ['billing.startStalled'],
     );
-    slow.resolve();
+    disk.resolve();
     const [record] = await recorded();
     assert.deepEqual([record?.terminateCause, record?.viewerTxPackets], ['nas-error', '0']);
   });

@@ -1,0 +1,49 @@
+/** Where the control socket of a data folder is: in it, or, when that cannot be written, in `/run`. */
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+import { describeError, isWeirError, type Log } from '#base';
+import { askControl } from './control-client.ts';
+import { type ControlCommands, ControlServer } from './control-server.ts';
+
+const usual = (dataDir: string): string => join(dataDir, 'control.sock');
+
+/** Another for each data folder. */
+const fallback = (dataDir: string): string =>
+  `/run/weir-${createHash('sha256').update(resolve(dataDir)).digest('hex').slice(0, 16)}.sock`;
+
+/**
+ * Opens the control socket of a daemon. A disk that takes no socket is when an operator needs it most.
+ *
+ * @throws {WeirError} SOCKET_FAILED when another Weir answers there.
+ */
+export async function openControl(
+  dataDir: string,
+  commands: ControlCommands,
+  log: Log,
+): Promise<ControlServer> {
+  try {
+    return await ControlServer.open(usual(dataDir), commands, log);
+  } catch (error) {
+    if (!isWeirError(error, 'SOCKET_FAILED') || error.cause === undefined) throw error;
+    const path = fallback(dataDir);
+    const control = await ControlServer.open(path, commands, log);
+    log.warn('control socket elsewhere', { path, error: describeError(error) });
+    return control;
+  }
+}
+
+/**
+ * Asks the daemon of a data folder one thing.
+ *
+ * @throws {WeirError} CONTROL_UNREACHABLE
+ */
+export async function askDaemon(dataDir: string, command: string, argument?: string): Promise<unknown> {
+  try {
+    return await askControl(usual(dataDir), command, argument);
+  } catch (error) {
+    if (!isWeirError(error, 'CONTROL_UNREACHABLE')) throw error;
+    return await askControl(fallback(dataDir), command, argument).catch((_silent) => {
+      throw error;
+    });
+  }
+}
