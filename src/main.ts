@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { describeError, isWeirError, systemClock, WeirError, weirVersion } from '#base';
 import type { StoreReader } from '#storage';
@@ -6,6 +7,9 @@ import type { OutboxStatus } from './operations/index.ts';
 
 const usage = `usage:
   weir run --config FILE --data DIR   relay, until it is told to stop
+  weir console --data DIR             the operator's console of the daemon of that data folder, see docs/console.md
+  weir console -c COMMAND... --data DIR
+                                      carries out these commands; without -c and terminal those on standard input
   weir show WHAT --data DIR           what the daemon of that data folder tells: relay, alarms, outbox
   weir records [--since T] [--until T] [--json | --csv] --data DIR
                                       the sessions that were billed, beside the daemon or without it
@@ -30,6 +34,9 @@ async function main(args: string[]): Promise<void> {
       const { run } = await import('./run.ts');
       return run(config, data);
     }
+    case 'console':
+      process.exitCode = await openConsole(rest);
+      return;
     case 'show': {
       const [what = '', ...flags] = rest;
       const { data } = options(flags, { data: { type: 'string' } });
@@ -62,6 +69,22 @@ async function main(args: string[]): Promise<void> {
     default:
       throw new WeirError('USAGE', `no command "${command}"`);
   }
+}
+
+/** Talks to the daemon: for a person at a terminal, or a script. */
+async function openConsole(args: string[]): Promise<number> {
+  const { values } = parsed(args, {
+    data: { type: 'string' },
+    command: { type: 'string', short: 'c', multiple: true },
+  });
+  if (!values.data) throw new WeirError('USAGE', 'console needs --data DIR');
+  const { consoleRequest, talkToConsole, told } = await import('./cli/index.ts');
+  const { openDaemonStream } = await import('./status/index.ts');
+  const { stdin, stdout, stderr } = process;
+  const commands = values.command ?? (stdin.isTTY ? undefined : (await text(stdin)).split(/\r?\n/));
+  const request = consoleRequest({ lines: commands, terminal: stdout });
+  const stream = await openDaemonStream(values.data, 'console', request);
+  return commands ? told(stream, stdout, stderr) : talkToConsole(stream, { input: stdin, output: stdout });
 }
 
 /** As the running daemon tells it, as it knows how destinations do; without one, as it is stored. */
@@ -144,6 +167,7 @@ async function withRecords(
   await run(reader, await import('./cli/index.ts'));
 }
 
+type OptionTypes = Record<string, { type: 'string' | 'boolean'; short?: string; multiple?: boolean }>;
 type Values<T> = {
   [K in keyof T]: (T[K] extends { type: 'boolean' } ? boolean : string) | undefined;
 };
@@ -152,8 +176,12 @@ function options<T extends Record<string, { type: 'string' | 'boolean' }>>(
   args: string[],
   known: T,
 ): Values<T> {
+  return parsed(args, known).values as unknown as Values<T>;
+}
+
+function parsed<T extends OptionTypes>(args: string[], known: T) {
   try {
-    return parseArgs({ args, options: known, strict: true }).values as unknown as Values<T>;
+    return parseArgs({ args, options: known, strict: true });
   } catch (error) {
     throw new WeirError('USAGE', (error as Error).message);
   }

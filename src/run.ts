@@ -6,7 +6,7 @@ import { loadConfig } from './config/index.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { engineThreadCount } from './engine-thread-count.ts';
 import { LateStore } from './late-store.ts';
-import { abandonDeliveries, outboxStatus, requeueDeliveries } from './operations/index.ts';
+import { type Box, controlCommands, OperatorConsole, operationsOf } from './operator-console.ts';
 import { Relay } from './relay.ts';
 import { openControl } from './status/index.ts';
 
@@ -17,7 +17,6 @@ const endMs = 10_000;
  * what is long dead, and stays so: 28 KiB a viewer at 2,000 viewers. Set here, it holds however the daemon was started.
  */
 const keepYoungHeapSmall = '--semi-space-growth-factor=1';
-const notOpen = { error: 'the records are not open (yet): see the alarms' };
 
 /** The appliance: relays until SIGTERM or SIGINT. */
 export async function run(configFile: string, dataDir: string): Promise<void> {
@@ -35,33 +34,15 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
   process.stdout.on('error', () => {});
   await makeDataFolder(dataDir);
   const stop = stopSignal(log);
-  const alarms = new Alarms({ clock, log });
   await using box = new CloseStack();
-  box.use(
-    await openControl(
-      dataDir,
-      {
-        'show relay': async () => relay?.status() ?? { error: 'still starting' },
-        'show outbox': async () => (store?.now ? outboxStatus(store.now, relay?.uploads?.states()) : notOpen),
-        'outbox requeue': async (destination) => {
-          if (!store?.now) return notOpen;
-          const order = await requeueDeliveries(store.now, destination);
-          relay?.uploads?.looked(destination);
-          return order;
-        },
-        'outbox abandon': async (destination) => {
-          if (!store?.now || !relay) return notOpen;
-          const order = await abandonDeliveries(store.now, destination, relay.uploads?.names() ?? []);
-          relay.uploads?.looked(destination);
-          return order;
-        },
-        'show alarms': async () => ({ standing: alarms.standing(), ended: alarms.ended() }),
-      },
-      log,
-    ),
-  );
+  const alarms = new Alarms({ clock, log });
+  const parts: Box = { config: () => relay?.config ?? config, relay: () => relay, store: () => store?.now, alarms };
+  const operations = operationsOf(parts);
+  const operator = box.use(new OperatorConsole({ box: parts, operations, clock, log }));
+  box.use(await openControl(dataDir, { commands: controlCommands(operations), streams: operator.streams }, log));
   const engineThreads = engineThreadCount(config.relay.engineThreads, availableParallelism());
   const hal = box.use(await openLinuxHal({ log, realtime: config.system.realtime, engineThreads }));
+  operator.openSerial(hal.serialPorts);
   const bootId = await hal.board.bootId();
   store = box.use(await LateStore.open({ folder: dataDir, bootId, clock, log, alarms }));
   relay = box.use(await Relay.start({ config, hal, log, clock, alarms, store }));

@@ -10,4 +10,8 @@ export {
 } from './command.ts';
 export { CommandTree } from './command-tree.ts';
 export { commandGroups, operationalCommands } from './commands/index.ts';
+export { Console, type ConsoleFacts } from './console.ts';
+export { serveControlConsole } from './control-console.ts';
 export type { AlarmsStatus, Operations } from './operations.ts';
+export { hashPassword, shortestPassword } from './password.ts';
+export { SerialConsole, type SerialSettings } from './serial-console.ts';

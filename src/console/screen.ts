@@ -16,6 +16,13 @@ export interface Screen {
   readonly ask: CommandContext['ask'];
 }
 
+/** What somebody who runs a script gets to see. */
+export interface ScriptOutput {
+  write(text: string): Promise<void>;
+  complain(text: string): void;
+  readonly gone: AbortSignal;
+}
+
 /** A terminal with somebody before it. */
 export class TerminalScreen implements Screen {
   readonly #terminal: Terminal;
@@ -60,32 +67,37 @@ export class TerminalScreen implements Screen {
 /** Whoever gives commands without being there to be asked: a script. */
 export class ScriptScreen implements Screen {
   readonly size = plainSize;
-  readonly #output: (text: string) => Promise<void> | void;
-  readonly #errors: (text: string) => void;
-  readonly #gone: AbortSignal;
+  readonly #output: ScriptOutput;
+  readonly #lines: readonly string[];
+  #at = 0;
+  #line = '';
 
-  constructor(options: {
-    output: (text: string) => Promise<void> | void;
-    errors: (text: string) => void;
-    gone: AbortSignal;
-  }) {
-    this.#output = options.output;
-    this.#errors = options.errors;
-    this.#gone = options.gone;
+  constructor(output: ScriptOutput, lines: readonly string[]) {
+    this.#output = output;
+    this.#lines = lines;
+  }
+
+  /** The next line of the script. */
+  nextLine(): string | undefined {
+    const line = this.#lines[this.#at];
+    this.#at += 1;
+    this.#line = line ?? '';
+    return line;
   }
 
   async show(text: string): Promise<void> {
-    if (text !== '') await this.#output(text);
+    if (text !== '') await this.#output.write(text);
   }
 
+  /** Nobody sees which line it was. */
   complain(text: string): void {
-    this.#errors(text);
+    this.#output.complain(`${this.#line}\n${text}`);
   }
 
   clear(): void {}
 
   interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return run(this.#gone);
+    return run(this.#output.gone);
   }
 
   async ask(question: string): Promise<string> {

@@ -40,6 +40,14 @@ export class Shell {
     this.#log = options.log;
   }
 
+  /** What stands before a line that is typed. */
+  prompt(boxName: string): string {
+    return `${this.user.who}@${boxName}> `;
+  }
+
+  /** The session is over. */
+  close(): void {}
+
   /** What Tab and `?` say. */
   readonly helper: Helper = {
     complete: async (before) => {

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { WeirError } from '#base';
+import { ControlStream } from './control-stream.ts';
 
 /** A daemon that is stopped accepts connections and never answers. */
 const answerMs = 10_000;
@@ -12,17 +13,7 @@ const answerMs = 10_000;
 export function askControl(path: string, command: string, argument?: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     let text = '';
-    const fail = (cause?: Error) =>
-      reject(
-        new WeirError(
-          'CONTROL_UNREACHABLE',
-          `no Weir answers at ${path}${cause ? `: ${cause.message}` : ''}`,
-          {
-            cause,
-            advice: 'is it running, with this data folder?',
-          },
-        ),
-      );
+    const fail = (cause?: Error) => reject(unreachable(path, cause));
     const socket = connect(path, () => socket.write(`${JSON.stringify({ command, argument })}\n`));
     socket.setEncoding('utf8');
     socket.on('error', fail);
@@ -40,3 +31,26 @@ export function askControl(path: string, command: string, argument?: string): Pr
     });
   });
 }
+
+/**
+ * Opens a connection that is the command's from then on.
+ *
+ * @throws {WeirError} CONTROL_UNREACHABLE
+ */
+export function openControlStream(path: string, command: string, argument: unknown): Promise<ControlStream> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause: Error) => reject(unreachable(path, cause));
+    const socket = connect(path, () => {
+      socket.off('error', fail);
+      socket.write(`${JSON.stringify({ command, argument })}\n`);
+      resolve(new ControlStream(socket));
+    });
+    socket.on('error', fail);
+  });
+}
+
+const unreachable = (path: string, cause: Error | undefined): WeirError =>
+  new WeirError('CONTROL_UNREACHABLE', `no Weir answers at ${path}${cause ? `: ${cause.message}` : ''}`, {
+    cause,
+    advice: 'is it running, with this data folder?',
+  });

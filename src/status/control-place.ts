@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { describeError, isWeirError, type Log } from '#base';
-import { askControl } from './control-client.ts';
-import { type ControlCommands, ControlServer } from './control-server.ts';
+import { askControl, openControlStream } from './control-client.ts';
+import { ControlServer, type ControlServices } from './control-server.ts';
+import type { ControlStream } from './control-stream.ts';
 
 const usual = (dataDir: string): string => join(dataDir, 'control.sock');
 
@@ -18,15 +19,15 @@ const fallback = (dataDir: string): string =>
  */
 export async function openControl(
   dataDir: string,
-  commands: ControlCommands,
+  services: ControlServices,
   log: Log,
 ): Promise<ControlServer> {
   try {
-    return await ControlServer.open(usual(dataDir), commands, log);
+    return await ControlServer.open(usual(dataDir), services, log);
   } catch (error) {
     if (!isWeirError(error, 'SOCKET_FAILED') || error.cause === undefined) throw error;
     const path = fallback(dataDir);
-    const control = await ControlServer.open(path, commands, log);
+    const control = await ControlServer.open(path, services, log);
     log.warn('control socket elsewhere', { path, error: describeError(error) });
     return control;
   }
@@ -43,6 +44,26 @@ export async function askDaemon(dataDir: string, command: string, argument?: str
   } catch (error) {
     if (!isWeirError(error, 'CONTROL_UNREACHABLE')) throw error;
     return await askControl(fallback(dataDir), command, argument).catch((_silent) => {
+      throw error;
+    });
+  }
+}
+
+/**
+ * Opens a connection to the daemon of a data folder that is the command's from then on.
+ *
+ * @throws {WeirError} CONTROL_UNREACHABLE
+ */
+export async function openDaemonStream(
+  dataDir: string,
+  command: string,
+  argument: unknown,
+): Promise<ControlStream> {
+  try {
+    return await openControlStream(usual(dataDir), command, argument);
+  } catch (error) {
+    if (!isWeirError(error, 'CONTROL_UNREACHABLE')) throw error;
+    return await openControlStream(fallback(dataDir), command, argument).catch((_silent) => {
       throw error;
     });
   }

@@ -1,16 +1,26 @@
 import { chmod, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Closeable, describeError, type Log, WeirError } from '#base';
+import { ControlStream, maxLineBytes } from './control-stream.ts';
 
-const maxLineBytes = 64 * 1024;
 const maxConnections = 16;
 
 /** Commands of the local control socket; each gets its argument, if any, and returns what is sent back as JSON. */
 export type ControlCommands = Readonly<Record<string, (argument: string) => Promise<unknown>>>;
 
+/** Commands after which a connection is theirs, until they end it; each gets its argument as it came. */
+export type ControlStreams = Readonly<Record<string, (stream: ControlStream, argument: unknown) => void>>;
+
+/** What a control socket does. */
+export interface ControlServices {
+  readonly commands: ControlCommands;
+  readonly streams?: ControlStreams;
+}
+
 /**
  * The daemon's local control socket: one JSON object a line in, one a line out, only for those who may open the file.
- * In: `{"command":"show relay"}`, some with an `"argument"`. Out: the command's result, or `{"error":"..."}`.
+ * In: `{"command":"show relay"}`, some with an `"argument"`. Out: the command's result, or `{"error":"..."}`. After a command of
+ * `streams` the lines are whatever that command says.
  */
 export class ControlServer implements Closeable {
   readonly path: string;
@@ -24,7 +34,11 @@ export class ControlServer implements Closeable {
   }
 
   /** @throws {WeirError} SOCKET_FAILED when another Weir answers there, or the place cannot be written. */
-  static async open(path: string, commands: ControlCommands, log: Log): Promise<ControlServer> {
+  static async open(
+    path: string,
+    { commands, streams = {} }: ControlServices,
+    log: Log,
+  ): Promise<ControlServer> {
     if (await answers(path)) {
       throw new WeirError('SOCKET_FAILED', `another Weir runs with the data folder of ${path}`, {
         advice: 'stop it first, or use another folder with --data',
@@ -41,7 +55,7 @@ export class ControlServer implements Closeable {
     const server = createServer({ allowHalfOpen: true });
     const control = new ControlServer(path, server);
     server.maxConnections = maxConnections;
-    server.on('connection', (socket) => control.#serve(socket, commands, log));
+    server.on('connection', (socket) => control.#serve(socket, { commands, streams }, log));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause) => reject(failed(cause)));
       server.listen(path, resolve);
@@ -51,7 +65,7 @@ export class ControlServer implements Closeable {
     return control;
   }
 
-  #serve(socket: Socket, commands: ControlCommands, log: Log): void {
+  #serve(socket: Socket, { commands, streams }: Required<ControlServices>, log: Log): void {
     this.#sockets.add(socket);
     let text = '';
     let answered = Promise.resolve();
@@ -65,14 +79,22 @@ export class ControlServer implements Closeable {
         if (socket.writable) socket.write(answer);
       });
     };
-    socket.on('data', (chunk: string) => {
+    const read = (chunk: string) => {
       text += chunk;
       if (text.length > maxLineBytes || socket.writableLength > maxLineBytes) return void socket.destroy();
-      const lines = text.split('\n');
-      text = lines.pop() ?? '';
-      for (const line of lines) take(line);
-    });
-    socket.on('end', () => void answered.then(() => socket.end()));
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+        const line = text.slice(0, end);
+        text = text.slice(end + 1);
+        const stream = streamOf(line, streams);
+        if (stream === undefined) take(line);
+        else {
+          socket.off('data', read).off('end', hungUp);
+          return stream(new ControlStream(socket, text));
+        }
+      }
+    };
+    const hungUp = () => void answered.then(() => socket.end());
+    socket.on('data', read).on('end', hungUp);
   }
 
   close(): Promise<void> {
@@ -111,6 +133,20 @@ async function answerLine(line: string, commands: ControlCommands): Promise<stri
     return `${JSON.stringify(answer)}\n`;
   } catch (error) {
     return `${JSON.stringify({ error: describeError(error) })}\n`;
+  }
+}
+
+/** What a line turns its connection into; undefined: nothing, it is a command with an answer. */
+function streamOf(line: string, streams: ControlStreams): ((stream: ControlStream) => void) | undefined {
+  try {
+    const request: unknown = JSON.parse(line);
+    if (typeof request !== 'object' || request === null || !('command' in request)) return undefined;
+    const name = String(request.command);
+    const begin = Object.hasOwn(streams, name) ? streams[name] : undefined;
+    const argument = 'argument' in request ? request.argument : undefined;
+    return begin && ((stream) => begin(stream, argument));
+  } catch {
+    return undefined;
   }
 }
 

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Two pseudo-terminals, each the other's far end: what a null-modem cable between two serial ports is. */
@@ -20,7 +19,8 @@ export class SerialCable implements AsyncDisposable {
   }
 
   static async plugIn(folder?: string): Promise<SerialCable> {
-    const place = folder ?? (await mkdtemp(join(tmpdir(), 'weir-cable-')));
+    // Below /dev, as a configuration names devices only there.
+    const place = folder ?? (await mkdtemp('/dev/shm/weir-cable-'));
     const ends = ['near', 'far'].map((name) => `pty,raw,echo=0,link=${join(place, name)}`);
     const socat = spawn('socat', ['-d', '-d', ...ends], { stdio: ['ignore', 'ignore', 'pipe'] });
     const cable = new SerialCable(place, socat);

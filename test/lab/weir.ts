@@ -59,6 +59,8 @@ export interface AddedConfig {
   readonly rtsp?: Readonly<Record<string, unknown>>;
   readonly billing?: Readonly<Record<string, unknown>>;
   readonly upload?: Readonly<Record<string, unknown>>;
+  readonly system?: Readonly<Record<string, unknown>>;
+  readonly console?: Readonly<Record<string, unknown>>;
   /** A data folder that outlives this Weir; without it it has one of its own. */
   readonly dataDir?: string;
   /** Of its environment, beside what is inherited. */
@@ -93,6 +95,8 @@ export class Weir implements AsyncDisposable {
       relay: { ...added.relay, rtsp: { ports: interceptedPorts, ...added.rtsp } },
       billing: { ...added.billing },
       upload: { ...added.upload },
+      ...(added.system && { system: added.system }),
+      ...(added.console && { console: added.console }),
     };
     const dataDir = added.dataDir ?? folder;
     const file = join(folder, 'config.json');

@@ -32,13 +32,18 @@ export class Terminal {
   #interrupt: AbortController | undefined;
   #output = '';
   #heard: () => void = () => {};
+  #letGo: () => void = () => {};
 
   constructor(stream: Duplex, size: Size = plainSize) {
     this.#stream = stream;
     this.size = size;
     const hungUp = () => this.hangUp('the line is closed');
-    stream.on('data', (bytes: Uint8Array) => this.#take(bytes));
+    const take = (bytes: Uint8Array) => this.#take(bytes);
+    stream.on('data', take);
     stream.on('end', hungUp).on('close', hungUp).on('error', hungUp);
+    this.#letGo = () => {
+      stream.off('data', take).off('end', hungUp).off('close', hungUp).off('error', hungUp);
+    };
     if (stream.destroyed || stream.readableEnded) hungUp();
   }
 
@@ -47,9 +52,11 @@ export class Terminal {
     return this.#gone.signal;
   }
 
-  /** Ends whatever waits for a key or for the line. Leaves the stream as it is. */
+  /** Ends whatever waits for a key or for the line. The stream is left as it is, for whoever takes it next. */
   hangUp(why: string): void {
     if (this.#gone.signal.aborted) return;
+    this.#send();
+    this.#letGo();
     const reason = new WeirError('CONSOLE_CLOSED', `the session on the console is over: ${why}`);
     this.#gone.abort(reason);
     this.#interrupt?.abort(reason);

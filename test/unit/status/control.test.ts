@@ -24,7 +24,7 @@ describe('control socket', () => {
   const open = async (
     commands: Record<string, () => Promise<unknown>> = { hello: async () => ({ ok: 1 }) },
   ) => {
-    server = await ControlServer.open(path, commands, silentLog);
+    server = await ControlServer.open(path, { commands }, silentLog);
   };
   /** Everything that is answered until the daemon closes. */
   const conversation = (talk: (socket: Socket) => void): Promise<string> =>
@@ -88,7 +88,7 @@ describe('control socket', () => {
   it('refuses a second daemon in the same folder, and lets the first one go on', async () => {
     await open();
     await assert.rejects(
-      ControlServer.open(path, {}, silentLog),
+      ControlServer.open(path, { commands: {} }, silentLog),
       (error) => isWeirError(error, 'SOCKET_FAILED') && /another Weir/.test(error.message),
     );
     assert.deepEqual(await askControl(path, 'hello'), { ok: 1 });
@@ -103,7 +103,7 @@ describe('control socket', () => {
   it('says in one line why it cannot be opened', async () => {
     await mkdir(path);
     await assert.rejects(
-      ControlServer.open(path, {}, silentLog),
+      ControlServer.open(path, { commands: {} }, silentLog),
       (error) => isWeirError(error, 'SOCKET_FAILED') && error.advice !== undefined,
     );
   });

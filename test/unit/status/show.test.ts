@@ -20,7 +20,7 @@ describe('weir show', () => {
 
   it('prints what the daemon of the data folder tells', async () => {
     const commands = { 'show relay': async () => ({ feeds: [] }) };
-    await using _server = await ControlServer.open(join(folder, 'control.sock'), commands, silentLog);
+    await using _server = await ControlServer.open(join(folder, 'control.sock'), { commands }, silentLog);
     assert.deepEqual(JSON.parse((await weir('show', 'relay', '--data', folder)).stdout), { feeds: [] });
   });
 

@@ -1,0 +1,106 @@
+import { type Clock, isWeirError, type Log } from '#base';
+import type { Account } from './accounts.ts';
+import type { ModeName } from './command.ts';
+import type { CommandTree } from './command-tree.ts';
+import type { Operations } from './operations.ts';
+import { type ScriptOutput, ScriptScreen } from './screen.ts';
+import { runSession } from './session.ts';
+import { Shell, type User } from './shell.ts';
+import { History, type Terminal } from './terminal/index.ts';
+
+/** What the console asks of the box besides its operations; asked each time, as a commit changes it. */
+export interface ConsoleFacts {
+  /** Of the box. */
+  name(): string;
+  accounts(): readonly Account[];
+  /** 0: nobody is logged out for typing nothing. */
+  idleMinutes(): number;
+  historyLines(): number;
+  /** What whoever comes should know at once, a line each: alarms, a commit that was reverted. */
+  notices(): Promise<readonly string[]>;
+}
+
+/** The operator's console: sessions at terminals, and scripts. What they travel over is somebody else's matter. */
+export class Console {
+  readonly facts: ConsoleFacts;
+  readonly #operations: Operations;
+  readonly #trees: Readonly<Record<ModeName, CommandTree>>;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  constructor(options: {
+    operations: Operations;
+    trees: Readonly<Record<ModeName, CommandTree>>;
+    facts: ConsoleFacts;
+    clock: Clock;
+    log: Log;
+  }) {
+    this.facts = options.facts;
+    this.#operations = options.operations;
+    this.#trees = options.trees;
+    this.#clock = options.clock;
+    this.#log = options.log;
+  }
+
+  /** A session of `user` at `terminal`, until they leave, are idle for too long, or are gone. */
+  async attend(terminal: Terminal, user: User, place: string): Promise<void> {
+    const log = this.#log.with({ place, who: user.who });
+    const shell = this.#shell(user);
+    log.info('console session', { class: user.userClass });
+    using _ = this.#watchIdle(terminal);
+    try {
+      terminal.askSize();
+      for (const notice of await this.facts.notices()) terminal.write(`${notice}\n`);
+      await runSession({
+        terminal,
+        shell,
+        history: new History(this.facts.historyLines()),
+        prompt: () => shell.prompt(this.facts.name()),
+      });
+      await terminal.flush();
+    } catch (error) {
+      if (!isWeirError(error, 'CONSOLE_CLOSED')) throw error;
+    } finally {
+      shell.close();
+      log.info('console session over');
+    }
+  }
+
+  /** Carries out lines one after the other, up to the first that fails; whether all went well. */
+  async runScript(lines: readonly string[], user: User, output: ScriptOutput): Promise<boolean> {
+    const shell = this.#shell(user);
+    const screen = new ScriptScreen(output, lines);
+    try {
+      for (let line = screen.nextLine(); line !== undefined; line = screen.nextLine()) {
+        if ((await shell.execute(line, screen, 0)) !== 'done') return false;
+        if (shell.state.over) break;
+      }
+      return true;
+    } catch (error) {
+      if (isWeirError(error, 'CONSOLE_CLOSED')) return false;
+      throw error;
+    } finally {
+      shell.close();
+    }
+  }
+
+  #shell(user: User): Shell {
+    return new Shell({ operations: this.#operations, trees: this.#trees, user, log: this.#log });
+  }
+
+  /** Ends the session when nothing comes in for as long as the configuration says. */
+  #watchIdle(terminal: Terminal): Disposable {
+    let lastMonoNs = this.#clock.monoNs();
+    terminal.onInput(() => {
+      lastMonoNs = this.#clock.monoNs();
+    });
+    return this.#clock.every(idleCheckMs, () => {
+      const minutes = this.facts.idleMinutes();
+      if (minutes === 0 || this.#clock.monoNs() - lastMonoNs < BigInt(minutes) * 60_000_000_000n) return;
+      terminal.write(`\nnothing was typed for ${minutes} minutes: logged out\n`);
+      terminal.hangUp('nothing was typed');
+    });
+  }
+}
+
+const idleCheckMs = 5000;

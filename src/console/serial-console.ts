@@ -1,0 +1,147 @@
+import { type Alarms, type Clock, type Closeable, describeError, isWeirError, type Log } from '#base';
+import type { SerialPort, SerialPorts } from '#hal';
+import type { Console } from './console.ts';
+import { Login } from './login.ts';
+import type { User } from './shell.ts';
+import { Terminal } from './terminal/index.ts';
+
+/** Where the console is, as the configuration says; without a port it is nowhere. */
+export interface SerialSettings {
+  readonly port: string | undefined;
+  readonly baud: number;
+}
+
+const firstRetryMs = 500;
+const longestRetryMs = 10_000;
+const holdersCheckMs = 30_000;
+const missing = 'console.port-missing';
+const shared = 'console.port-shared';
+
+/** The console on a serial port: it is opened, and opened again when it is lost; who is there logs in, as often as they like. */
+export class SerialConsole implements Closeable {
+  readonly #console: Console;
+  readonly #ports: SerialPorts;
+  readonly #alarms: Alarms;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #firstSteps: ((terminal: Terminal) => Promise<void>) | undefined;
+  #settings: SerialSettings = { port: undefined, baud: 0 };
+  #stop: AbortController | undefined;
+  #serving: Promise<void> = Promise.resolve();
+
+  constructor(options: {
+    console: Console;
+    ports: SerialPorts;
+    alarms: Alarms;
+    clock: Clock;
+    log: Log;
+    /** What a box without a configuration asks whoever comes first. */
+    firstSteps?: (terminal: Terminal) => Promise<void>;
+  }) {
+    this.#console = options.console;
+    this.#ports = options.ports;
+    this.#alarms = options.alarms;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#firstSteps = options.firstSteps;
+  }
+
+  /** Moves the console to another port, or to another speed; leaves it alone when it is there. */
+  configure(settings: SerialSettings): void {
+    const { port, baud } = this.#settings;
+    if (port === settings.port && baud === settings.baud) return;
+    this.#settings = settings;
+    const before = this.#end();
+    const { port: path } = settings;
+    if (path === undefined) return;
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.#serving = before.then(() => this.#serve(path, settings.baud, stop.signal));
+  }
+
+  async #end(): Promise<void> {
+    this.#stop?.abort();
+    await this.#serving;
+  }
+
+  async #serve(path: string, baud: number, stop: AbortSignal): Promise<void> {
+    const login = new Login({
+      place: path,
+      accounts: () => this.#console.facts.accounts(),
+      clock: this.#clock,
+      log: this.#log,
+    });
+    let retryMs = firstRetryMs;
+    while (!stop.aborted) {
+      try {
+        await using port = await this.#ports.open({ path, baud });
+        this.#alarms.clear(missing, path);
+        this.#log.info('console port open', { path, baud });
+        retryMs = firstRetryMs;
+        await this.#servePort(port, login, stop);
+        if (!stop.aborted) this.#log.warn('console port lost', { path, why: port.lostBecause ?? '' });
+      } catch (error) {
+        const text = describeError(error);
+        this.#alarms.raise({ name: missing, subject: path, severity: 'minor', text });
+      }
+      await this.#clock.sleep(retryMs, stop).catch(() => {});
+      retryMs = Math.min(2 * retryMs, longestRetryMs);
+    }
+    this.#alarms.clear(missing, path);
+    this.#alarms.clear(shared, path);
+  }
+
+  /** One session after the other, until the port is lost or shall be left. */
+  async #servePort(port: SerialPort, login: Login, stop: AbortSignal): Promise<void> {
+    const look = () => void this.#lookForOthers(port).catch(() => {});
+    look();
+    using _ = this.#clock.every(holdersCheckMs, look);
+    while (!stop.aborted && !port.stream.destroyed) {
+      const terminal = new Terminal(port.stream);
+      const leave = () => terminal.hangUp('the console moves');
+      stop.addEventListener('abort', leave, { once: true });
+      try {
+        if (this.#firstSteps !== undefined) await this.#firstSteps(terminal);
+        const user = await this.#user(terminal, login);
+        await this.#console.attend(terminal, user, port.path);
+      } catch (error) {
+        if (!isWeirError(error, 'CONSOLE_CLOSED')) {
+          this.#log.error('console session failed', { path: port.path, error: describeError(error) });
+        }
+      } finally {
+        stop.removeEventListener('abort', leave);
+        terminal.hangUp('the session is over');
+      }
+    }
+  }
+
+  /** Where no user is configured, whoever has the cable is one: there is no password that could be asked for. */
+  async #user(terminal: Terminal, login: Login): Promise<User> {
+    const { name, accounts } = this.#console.facts;
+    if (accounts().length > 0) return login.ask(terminal, name());
+    terminal.write(`\n${name()}: press Enter to begin\n`);
+    for (let key = await terminal.readKey(); key.name !== 'enter'; ) key = await terminal.readKey();
+    terminal.write('no users are configured: whoever has this cable may do everything\n');
+    return { who: 'console', userClass: 'administrator' };
+  }
+
+  async #lookForOthers(port: SerialPort): Promise<void> {
+    const others = await port.otherHolders();
+    if (others.length === 0) return this.#alarms.clear(shared, port.path);
+    const names = others.map(({ program, pid }) => `${program} (${pid})`).join(', ');
+    this.#alarms.raise({
+      name: shared,
+      subject: port.path,
+      severity: 'major',
+      text: `${names} has the console's port open, too, and takes away what is typed: stop it, mask a getty`,
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#end();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,129 @@
+/** Where the console is put together: what it may ask of the box, and the ways to it. */
+import { type Alarms, type Clock, type Closeable, CloseStack, type Log, WeirError } from '#base';
+import type { SerialPorts } from '#hal';
+import type { Store } from '#storage';
+import type { Config } from './config/index.ts';
+import {
+  Console,
+  commandGroups,
+  CommandTree,
+  type Operations,
+  operationalCommands,
+  SerialConsole,
+  serveControlConsole,
+} from './console/index.ts';
+import { abandonDeliveries, outboxStatus, requeueDeliveries } from './operations/index.ts';
+import type { Relay } from './relay.ts';
+import type { ControlCommands, ControlStreams } from './status/index.ts';
+
+/** What of the box is there by now: the console is there first. */
+export interface Box {
+  readonly config: () => Config;
+  readonly relay: () => Relay | undefined;
+  readonly store: () => Store | undefined;
+  readonly alarms: Alarms;
+}
+
+/** The operations that the commands of the console and of the control socket call. */
+export function operationsOf(box: Box): Operations {
+  const relay = () => box.relay() ?? notReady('Weir is still starting', 'try again in a moment');
+  const store = () => box.store() ?? notReady('the records are not open (yet)', 'see `show alarms`');
+  return {
+    relay: async () => relay().status(),
+    alarms: async () => ({ standing: box.alarms.standing(), ended: box.alarms.ended() }),
+    outbox: async () => outboxStatus(store(), box.relay()?.uploads?.states()),
+    requeue: async (destination) => {
+      const order = await requeueDeliveries(store(), destination);
+      box.relay()?.uploads?.looked(destination);
+      return order;
+    },
+    abandon: async (destination) => {
+      const { uploads } = relay();
+      const order = await abandonDeliveries(store(), destination, uploads?.names() ?? []);
+      uploads?.looked(destination);
+      return order;
+    },
+  };
+}
+
+function notReady(what: string, advice: string): never {
+  throw new WeirError('NOT_READY', what, { advice });
+}
+
+/** The commands of the control socket that answer with one JSON. */
+export const controlCommands = (operations: Operations): ControlCommands => ({
+  'show relay': () => operations.relay(),
+  'show alarms': () => operations.alarms(),
+  'show outbox': () => operations.outbox(),
+  'outbox requeue': (destination) => operations.requeue(destination),
+  'outbox abandon': (destination) => operations.abandon(destination),
+});
+
+/** The console, with its ways: the control socket at once, the serial port once there is one. */
+export class OperatorConsole implements Closeable {
+  readonly #console: Console;
+  readonly #parts = new CloseStack();
+  readonly #box: Box;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  #serial: SerialConsole | undefined;
+
+  constructor(options: { box: Box; operations: Operations; clock: Clock; log: Log }) {
+    const { box, operations, clock, log } = options;
+    this.#box = box;
+    this.#clock = clock;
+    this.#log = log;
+    const operational = new CommandTree(operationalCommands, commandGroups);
+    this.#console = new Console({
+      operations,
+      trees: { operational, configuration: operational },
+      clock,
+      log,
+      facts: {
+        name: () => box.config().system.name,
+        accounts: () => box.config().system.users,
+        idleMinutes: () => box.config().console.idleMinutes,
+        historyLines: () => box.config().console.history,
+        notices: async () => noticesOf(box),
+      },
+    });
+  }
+
+  /** For the control socket. */
+  readonly streams: ControlStreams = {
+    console: (stream, argument) => {
+      serveControlConsole(this.#console, stream, argument).catch((error) => {
+        this.#log.error('console session failed', { error: String(error) });
+        stream.end();
+      });
+    },
+  };
+
+  /** The HAL is there: from now on the console is on the serial port of the configuration, too. */
+  openSerial(ports: SerialPorts): void {
+    const { alarms } = this.#box;
+    const parts = { console: this.#console, ports, alarms, clock: this.#clock, log: this.#log };
+    this.#serial = this.#parts.use(new SerialConsole(parts));
+    this.reconfigure();
+  }
+
+  /** The configuration has changed. */
+  reconfigure(): void {
+    const { port, baud } = this.#box.config().console;
+    this.#serial?.configure({ port, baud: Number(baud) });
+  }
+
+  close(): Promise<void> {
+    return this.#parts.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function noticesOf({ alarms }: Box): readonly string[] {
+  const standing = alarms.standing();
+  if (standing.length === 0) return [];
+  return [`alarms: ${standing.map(({ text }) => text).join('; ')} (show alarms)`];
+}
