@@ -56,6 +56,10 @@ const toTest: readonly SystemPackage[] = [
   // The boot loader of the image, as a program.
   { name: 'grub-emu', provides: ['grub-emu'] },
   { name: 'grub-common', provides: ['grub-script-check'] },
+  // Its bundles, and how well its units are fenced in.
+  { name: 'rauc', provides: ['rauc'] },
+  { name: 'squashfs-tools', provides: ['mksquashfs'] },
+  { name: 'systemd', provides: ['systemd-analyze'] },
   // Pairs of pseudo-terminals, for serial ports.
   { name: 'socat', provides: ['socat'] },
   { name: 'clang', provides: ['clang', 'clang++'] },

@@ -69,4 +69,6 @@ export {
   type TestWish,
   testRelay,
 } from './test-relay.ts';
+export type { SlotName, SlotStatus, UpdateStatus } from './update-status.ts';
+export { type InstallOptions, type InstallProgress, Updates } from './updates.ts';
 export { type Verification, verifyRecords } from './verify-records.ts';
