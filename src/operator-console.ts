@@ -4,9 +4,9 @@ import type { SerialPorts } from '#hal';
 import type { Store } from '#storage';
 import type { Config } from './config/index.ts';
 import {
+  CommandTree,
   Console,
   commandGroups,
-  CommandTree,
   type Operations,
   operationalCommands,
   SerialConsole,

@@ -1,13 +1,11 @@
-import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { Alarms, CloseStack, createLog, type Log, systemClock, weirVersion } from '#base';
+import { Alarms, CloseStack, createLog, type Log, systemClock } from '#base';
 import { openLinuxHal } from '#hal';
-import { loadConfig } from './config/index.ts';
+import { Appliance } from './appliance.ts';
+import { Configurations, unconfigured } from './config/index.ts';
 import { makeDataFolder } from './data-folder.ts';
-import { engineThreadCount } from './engine-thread-count.ts';
-import { LateStore } from './late-store.ts';
 import { type Box, controlCommands, OperatorConsole, operationsOf } from './operator-console.ts';
-import { Relay } from './relay.ts';
 import { openControl } from './status/index.ts';
 
 /** How long an orderly end may take before the process is left to die. */
@@ -21,13 +19,13 @@ const keepYoungHeapSmall = '--semi-space-growth-factor=1';
 /** The appliance: relays until SIGTERM or SIGINT. */
 export async function run(configFile: string, dataDir: string): Promise<void> {
   setFlagsFromString(keepYoungHeapSmall);
-  const config = await loadConfig(configFile);
   const clock = systemClock;
-  let relay: Relay | undefined;
-  let store: LateStore | undefined;
+  let configurations: Configurations | undefined;
+  let appliance: Appliance | undefined;
+  const config = () => configurations?.config ?? unconfigured;
   const log = createLog({
     write: (line) => process.stdout.write(line),
-    level: () => (relay?.config ?? config).system.logLevel,
+    level: () => config().system.logLevel,
     nowMs: clock.nowMs,
   });
   // Who read our log may go away; viewers stay.
@@ -36,17 +34,21 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
   const stop = stopSignal(log);
   await using box = new CloseStack();
   const alarms = new Alarms({ clock, log });
-  const parts: Box = { config: () => relay?.config ?? config, relay: () => relay, store: () => store?.now, alarms };
+  const parts: Box = { config, relay: () => appliance?.relay, store: () => appliance?.store, alarms };
   const operations = operationsOf(parts);
   const operator = box.use(new OperatorConsole({ box: parts, operations, clock, log }));
-  box.use(await openControl(dataDir, { commands: controlCommands(operations), streams: operator.streams }, log));
-  const engineThreads = engineThreadCount(config.relay.engineThreads, availableParallelism());
-  const hal = box.use(await openLinuxHal({ log, realtime: config.system.realtime, engineThreads }));
-  operator.openSerial(hal.serialPorts);
-  const bootId = await hal.board.bootId();
-  store = box.use(await LateStore.open({ folder: dataDir, bootId, clock, log, alarms }));
-  relay = box.use(await Relay.start({ config, hal, log, clock, alarms, store }));
-  log.info('ready', { version: weirVersion, name: config.system.name, pid: process.pid });
+  box.use(
+    await openControl(dataDir, { commands: controlCommands(operations), streams: operator.streams }, log),
+  );
+  const folder = join(dataDir, 'config');
+  configurations = await Configurations.open({ file: configFile, folder, clock, log, alarms });
+  appliance = box.use(
+    await Appliance.open({ dataDir, openHal: openLinuxHal, clock, log, alarms }, configurations.config),
+  );
+  box.use(configurations);
+  configurations.follow(appliance);
+  operator.openSerial(appliance.hal.serialPorts);
+  configurations.changed.on(() => operator.reconfigure());
   await stop;
   await box.close();
   log.info('stopped');

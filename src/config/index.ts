@@ -1,11 +1,13 @@
 export { type Annotations, Candidate } from './candidate.ts';
 export { type Change, compareTrees } from './compare.ts';
+export { Configurations } from './configurations.ts';
 export { catchUpOf } from './feed-values.ts';
+export { holdBack } from './held.ts';
+export type { CommitFacts, RevertedCommit } from './kept/commit.ts';
 export { leafForm, secretMask } from './leaf.ts';
-export { loadConfig } from './load.ts';
 export { type LoadMode, loadText } from './load-text.ts';
 export { originEntry } from './origin-values.ts';
-export { type ConfigFault, checkConfig, parseConfig } from './parse.ts';
+export { type ConfigFault, checkConfig, parseConfig, unconfigured } from './parse.ts';
 export {
   type Following,
   findPlace,
@@ -32,4 +34,12 @@ export { readSetWords, type SetWords } from './set-words.ts';
 export { applyStages, type Stage } from './stage.ts';
 export { type Config, configTree } from './tree.ts';
 export { urlMatches, urlPattern } from './url-pattern.ts';
+export type {
+  CandidateFault,
+  CommitOptions,
+  CommitOutcome,
+  Follower,
+  Unconfirmed,
+  Verdict,
+} from './verdict.ts';
 export { quoteWord, quoteWords, splitWords } from './words.ts';

@@ -144,4 +144,9 @@ function crossCheck(config: Config, faults: ConfigFault[]): void {
   checkUpload(config.upload, faults);
 }
 
-const join = (path: string, name: string): string => (path ? `${path}.${name}` : name);
+function join(path: string, name: string): string {
+  return path ? `${path}.${name}` : name;
+}
+
+/** What is in force while nothing is: the defaults, without NICs. */
+export const unconfigured = parseValue(configTree, {}, '', []) as Config;

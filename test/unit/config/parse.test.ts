@@ -1,16 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { isWeirError } from '#base';
-import {
-  applyStages,
-  configTree,
-  loadConfig,
-  parseConfig,
-  type Schema,
-  type Stage,
-} from '../../../src/config/index.ts';
+import { applyStages, configTree, parseConfig, type Schema, type Stage } from '../../../src/config/index.ts';
 
 const smallest = {
   interfaces: { wan: { device: 'wan0' }, access: { device: 'lan0' } },
@@ -152,24 +142,6 @@ describe('configuration', () => {
       }
     };
     walk(configTree, '');
-  });
-});
-
-describe('configuration file', () => {
-  let folder: string;
-  before(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'weir-config-'));
-  });
-  after(() => rm(folder, { recursive: true }));
-
-  it('says which file is missing and what to do', async () => {
-    await assert.rejects(loadConfig(join(folder, 'none.json')), /none\.json: ENOENT/);
-  });
-
-  it('says where a file is no JSON', async () => {
-    const file = join(folder, 'torn.json');
-    await writeFile(file, '{ "interfaces": ');
-    await assert.rejects(loadConfig(file), (error) => isWeirError(error, 'CONFIG_UNREADABLE'));
   });
 });
 

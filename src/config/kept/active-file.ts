@@ -1,0 +1,71 @@
+import { copyFile, mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { describeError } from '#base';
+import { checkConfig } from '../parse.ts';
+import { isBranch, type RawBranch } from '../raw-tree.ts';
+import type { Config } from '../tree.ts';
+import { upgradeTree } from '../upgrade.ts';
+import { type FileStamp, type StagedFile, stageFile } from './durable-file.ts';
+import { sha256 } from './sealed.ts';
+
+/** What a configuration file turned out to be. */
+export type ReadFile =
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'bad'; readonly why: string; readonly sha256: string | undefined }
+  | {
+      readonly kind: 'good';
+      readonly tree: RawBranch;
+      readonly config: Config;
+      readonly sha256: string;
+      readonly stamp: FileStamp;
+    };
+
+/** The configuration file: the active tree as plain JSON, nothing else. */
+export class ActiveFile {
+  readonly #named: string;
+
+  constructor(path: string) {
+    this.#named = path;
+  }
+
+  async read(): Promise<ReadFile> {
+    let bytes: Buffer;
+    try {
+      bytes = await readFile(this.#named);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'missing' };
+      return { kind: 'bad', why: describeError(error), sha256: undefined };
+    }
+    const hash = sha256(bytes);
+    const bad = (why: string) => ({ kind: 'bad', why, sha256: hash }) as const;
+    let tree: unknown;
+    try {
+      tree = upgradeTree(JSON.parse(bytes.toString('utf8')));
+    } catch (error) {
+      return bad(`it is not JSON: ${describeError(error)}`);
+    }
+    const { config, faults } = checkConfig(tree);
+    if (!config || !isBranch(tree)) {
+      return bad(faults.map(({ path, text }) => `${path || 'the whole'}: ${text}`).join('; '));
+    }
+    const { ino, mtimeMs } = await stat(this.#named, { bigint: true });
+    const stamp = { inode: String(ino), modifiedMs: Number(mtimeMs) };
+    return { kind: 'good', tree, config, sha256: hash, stamp };
+  }
+
+  /** Writes `tree` beside the file. */
+  async stage(tree: RawBranch): Promise<StagedFile & { readonly sha256: string }> {
+    // Of a link it is the file that is replaced.
+    const path = await realpath(this.#named).catch(() => this.#named);
+    await mkdir(dirname(path), { mode: 0o700 }).catch((error) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    const text = `${JSON.stringify(tree, undefined, 2)}\n`;
+    return { ...(await stageFile(path, text)), sha256: sha256(text) };
+  }
+
+  /** Keeps a copy of a file that cannot be used, for whoever wants to know what became of it. */
+  async setAside(): Promise<void> {
+    await copyFile(this.#named, `${this.#named}.damaged`);
+  }
+}

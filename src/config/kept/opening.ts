@@ -1,0 +1,186 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Alarms, type Clock, describeError, type Log } from '#base';
+import { checkConfig } from '../parse.ts';
+import type { RawBranch } from '../raw-tree.ts';
+import { renderCompare } from '../render.ts';
+import type { Config } from '../tree.ts';
+import type { ActiveFile, ReadFile } from './active-file.ts';
+import type { Commit, RevertedCommit, UnconfirmedCommit } from './commit.ts';
+import type { CommitFolder } from './commit-folder.ts';
+
+/** A commit, and what it means. */
+export interface Committed {
+  readonly commit: Commit;
+  readonly config: Config;
+}
+
+export interface Opened {
+  /** Undefined: there is no configuration to begin with. */
+  readonly active: Committed | undefined;
+  readonly reverted: RevertedCommit | undefined;
+}
+
+interface OpeningOptions {
+  readonly file: ActiveFile;
+  readonly folder: CommitFolder;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly alarms: Alarms;
+}
+
+/**
+ * Finds the configuration to begin with. The file counts where it is good: as it was committed, or as somebody has
+ * written it meanwhile. Where it is damaged or missing, the newest commit that is good counts.
+ */
+export async function openConfiguration(options: OpeningOptions): Promise<Opened> {
+  const { file, folder, log } = options;
+  const read = await file.read();
+  await settlePrepared(folder, read);
+  const active = await activeFrom(options, read);
+  if (active) {
+    const { number, who, at } = active.commit;
+    log.info('configuration', { commit: number, who, committedAt: new Date(at).toISOString() });
+  } else log.warn('no configuration: waiting for a first commit');
+  return { active, reverted: await settleUnconfirmed(options, active) };
+}
+
+/** The file says whether a commit that was under way had been made. */
+async function settlePrepared(folder: CommitFolder, read: ReadFile): Promise<void> {
+  const prepared = await folder.prepared();
+  if (prepared === undefined) return;
+  if (read.kind !== 'missing' && read.sha256 === prepared.fileSha256) await folder.keepPrepared(prepared);
+  else await folder.discardPrepared();
+}
+
+async function activeFrom(options: OpeningOptions, read: ReadFile): Promise<Committed | undefined> {
+  const { folder, alarms } = options;
+  const [newestFacts] = folder.list();
+  const newest = newestFacts && (await folder.read(newestFacts.number));
+  if (read.kind === 'good') {
+    const { tree, config, sha256: fileSha256, stamp: fileStamp } = read;
+    if (newest?.fileSha256 === fileSha256) return { commit: newest, config };
+    if (newest === undefined || !sameStamp(newest.fileStamp, fileStamp)) {
+      return { commit: await keepForeign(options, { tree, fileSha256, fileStamp }, newest), config };
+    }
+  }
+  if (read.kind === 'missing' && newest === undefined) return undefined;
+  const why =
+    read.kind === 'missing' ? 'it is gone' : read.kind === 'bad' ? read.why : 'its content has decayed';
+  const good = await newestGood(folder);
+  const instead = good ? `commit ${good.commit.number} is in force` : 'nothing earlier is kept';
+  alarms.raise({
+    name: 'config.damaged',
+    severity: 'critical',
+    text: `the configuration file cannot be used, ${instead}: ${why}`,
+  });
+  return good && (await restore(options, read, good));
+}
+
+const sameStamp = (a: Commit['fileStamp'], b: Commit['fileStamp']): boolean =>
+  a.inode === b.inode && a.modifiedMs === b.modifiedMs;
+
+/** Somebody has written the file: that is a commit as well. Without room to keep it, it is in force all the same. */
+async function keepForeign(
+  { folder, clock, log }: OpeningOptions,
+  file: Pick<Commit, 'tree' | 'fileSha256' | 'fileStamp'>,
+  newest: Commit | undefined,
+): Promise<Commit> {
+  const commit: Commit = {
+    number: (newest?.number ?? 0) + 1,
+    at: clock.nowMs(),
+    who: 'file',
+    comment: 'read from the configuration file',
+    annotations: newest?.annotations ?? {},
+    ...file,
+  };
+  try {
+    await folder.prepare(commit);
+    await folder.keepPrepared(commit);
+  } catch (error) {
+    log.warn('configuration not kept', { error: describeError(error) });
+  }
+  return commit;
+}
+
+async function newestGood(folder: CommitFolder): Promise<Committed | undefined> {
+  for (const { number } of folder.list()) {
+    const commit = await folder.read(number);
+    const config = commit && checkConfig(commit.tree).config;
+    if (commit && config) return { commit, config };
+  }
+  return undefined;
+}
+
+/** Makes the file whole again. A disk that does not let us is no reason not to begin. */
+async function restore(
+  { file, folder, clock, log }: OpeningOptions,
+  read: ReadFile,
+  { commit: good, config }: Committed,
+): Promise<Committed> {
+  try {
+    if (read.kind !== 'missing') await file.setAside();
+    const staged = await file.stage(good.tree);
+    const [newest] = folder.list();
+    const commit: Commit = {
+      ...good,
+      number: (newest?.number ?? 0) + 1,
+      at: clock.nowMs(),
+      who: 'recovery',
+      comment: `as commit ${good.number}, for the configuration file was damaged`,
+      fileSha256: staged.sha256,
+      fileStamp: staged.stamp,
+    };
+    await folder.prepare(commit);
+    await staged.publish();
+    await folder.keepPrepared(commit);
+    return { commit, config };
+  } catch (error) {
+    log.error('configuration file not made whole', { error: describeError(error) });
+    return { commit: good, config };
+  }
+}
+
+/** Who starts inside a confirm window starts with what was before; a window that had been confirmed is over. */
+async function settleUnconfirmed(
+  { folder, clock, log, alarms }: OpeningOptions,
+  active: Committed | undefined,
+): Promise<RevertedCommit | undefined> {
+  const unconfirmed = await folder.unconfirmed();
+  const reverted =
+    unconfirmed === undefined || isDeepStrictEqual(unconfirmed.tree, active?.commit.tree)
+      ? await folder.reverted()
+      : revertedCommit(
+          unconfirmed,
+          active?.commit.tree ?? {},
+          'started again before it was confirmed',
+          clock.nowMs(),
+        );
+  try {
+    if (unconfirmed && reverted) await folder.keepReverted(reverted);
+    if (unconfirmed) await folder.forgetUnconfirmed();
+  } catch (error) {
+    log.warn('end of the confirm window not kept', { error: describeError(error) });
+  }
+  if (reverted) tellReverted(reverted, log, alarms);
+  return reverted;
+}
+
+export function revertedCommit(
+  { tree, annotations: _, ...facts }: UnconfirmedCommit,
+  back: RawBranch,
+  because: RevertedCommit['because'],
+  revertedAt: number,
+): RevertedCommit {
+  return { ...facts, because, revertedAt, changes: renderCompare(back, tree) };
+}
+
+/** Says what was taken back, to the log and to whoever looks at the alarms. */
+export function tellReverted(reverted: RevertedCommit, log: Log, alarms: Alarms): void {
+  const { who, because, changes } = reverted;
+  log.warn('commit taken back', { who, because, changes: changes.join('\n') });
+  alarms.raise({
+    name: 'config.reverted',
+    severity: 'major',
+    text: `a commit of ${who} was taken back, ${because}: ${changes.length} lines, see the log`,
+  });
+}
