@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { type Alarms, type Clock, describeError, type Log } from '#base';
 import { checkConfig } from '../parse.ts';
 import type { RawBranch } from '../raw-tree.ts';
@@ -36,12 +35,13 @@ export async function openConfiguration(options: OpeningOptions): Promise<Opened
   const { file, folder, log } = options;
   const read = await file.read();
   await settlePrepared(folder, read);
+  const newest = folder.list()[0]?.number ?? 0;
   const active = await activeFrom(options, read);
   if (active) {
     const { number, who, at } = active.commit;
     log.info('configuration', { commit: number, who, committedAt: new Date(at).toISOString() });
   } else log.warn('no configuration: waiting for a first commit');
-  return { active, reverted: await settleUnconfirmed(options, active) };
+  return { active, reverted: await settleUnconfirmed(options, active, newest) };
 }
 
 /** The file says whether a commit that was under way had been made. */
@@ -140,14 +140,18 @@ async function restore(
   }
 }
 
-/** Who starts inside a confirm window starts with what was before; a window that had been confirmed is over. */
+/**
+ * Who starts inside a confirm window starts with what was before. The window was over when a commit was made that has its
+ * number or a later one: it was confirmed, or another one took its place.
+ */
 async function settleUnconfirmed(
   { folder, clock, log, alarms }: OpeningOptions,
   active: Committed | undefined,
+  newest: number,
 ): Promise<RevertedCommit | undefined> {
   const unconfirmed = await folder.unconfirmed();
   const reverted =
-    unconfirmed === undefined || isDeepStrictEqual(unconfirmed.tree, active?.commit.tree)
+    unconfirmed === undefined || unconfirmed.number <= newest
       ? await folder.reverted()
       : revertedCommit(
           unconfirmed,

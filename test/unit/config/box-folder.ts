@@ -48,6 +48,10 @@ export class BoxFolder implements AsyncDisposable {
     this.folder = join(path, 'config');
   }
 
+  static at(path: string): BoxFolder {
+    return new BoxFolder(path);
+  }
+
   static async make(parent = tmpdir()): Promise<BoxFolder> {
     return new BoxFolder(await mkdtemp(join(parent, 'weir-config-')));
   }
