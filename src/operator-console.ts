@@ -2,11 +2,12 @@
 import { type Alarms, type Clock, type Closeable, CloseStack, type Log, WeirError } from '#base';
 import type { SerialPorts } from '#hal';
 import type { Store } from '#storage';
-import type { Config } from './config/index.ts';
+import type { Config, Configurations } from './config/index.ts';
 import {
   CommandTree,
   Console,
   commandGroups,
+  configurationTree,
   type Operations,
   operationalCommands,
   SerialConsole,
@@ -19,6 +20,7 @@ import type { ControlCommands, ControlStreams } from './status/index.ts';
 /** What of the box is there by now: the console is there first. */
 export interface Box {
   readonly config: () => Config;
+  readonly configurations: () => Configurations | undefined;
   readonly relay: () => Relay | undefined;
   readonly store: () => Store | undefined;
   readonly alarms: Alarms;
@@ -76,7 +78,9 @@ export class OperatorConsole implements Closeable {
     const operational = new CommandTree(operationalCommands, commandGroups);
     this.#console = new Console({
       operations,
-      trees: { operational, configuration: operational },
+      configurations: () =>
+        box.configurations() ?? notReady('Weir is still starting', 'try again in a moment'),
+      trees: { operational, configuration: configurationTree(operational) },
       clock,
       log,
       facts: {

@@ -34,7 +34,7 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
   const stop = stopSignal(log);
   await using box = new CloseStack();
   const alarms = new Alarms({ clock, log });
-  const parts: Box = { config, relay: () => appliance?.relay, store: () => appliance?.store, alarms };
+  const parts: Box = { config, configurations: () => configurations, relay: () => appliance?.relay, store: () => appliance?.store, alarms };
   const operations = operationsOf(parts);
   const operator = box.use(new OperatorConsole({ box: parts, operations, clock, log }));
   box.use(

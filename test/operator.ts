@@ -51,13 +51,13 @@ export class Operator {
     }
   }
 
-  /** Types a line; what is shown between it and the next prompt, lines ended by "\n". */
+  /** Types a line; what is shown between it and the next prompt, which may have two lines; lines ended by "\n". */
   async command(line: string): Promise<string> {
     this.type(`${line}\r`);
     // The line comes back as it is typed, perhaps wrapped; what is behind its end is the answer.
     const seen = await this.sees(/\r\n(?:[\s\S]*\r\n)?(?:\[edit[^\]\n]*\]\r\n)?[\w.-]+@[\w.-]+[>#] $/);
     const answer = seen.slice(seen.indexOf('\r\n') + 2, seen.lastIndexOf('\r\n') + 2);
-    return answer.replaceAll('\r\n', '\n');
+    return answer.replaceAll('\r\n', '\n').replace(/\[edit[^\]\n]*\]\n$/, '');
   }
 
   /** Logs in where a console asks who is there. */

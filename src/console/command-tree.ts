@@ -1,26 +1,12 @@
-import type { Arguments, Command, Parameter, Surroundings } from './command.ts';
+import type { Command, Order, Parameter, Surroundings } from './command.ts';
 import { mayUse } from './command.ts';
-import {
-  type Choice,
-  type Next,
-  nothingFollows,
-  type Pipe,
-  PipedPlace,
-  type Place,
-} from './grammar/index.ts';
+import { type Choice, type Next, nothingFollows, PipedPlace, type Place } from './grammar/index.ts';
 
 /** A word on the way to commands. */
 interface Node {
   readonly help: string;
   readonly children: Map<string, Node>;
   command: Command | undefined;
-}
-
-/** A command and what was given to it: what walking a whole line comes to. */
-export interface Order {
-  readonly command: Command;
-  readonly args: Arguments;
-  readonly pipes: readonly Pipe[];
 }
 
 /**
@@ -53,6 +39,11 @@ export class CommandTree {
   start(surroundings: Surroundings): Place {
     const viewsOf = (inner: Place) => given(inner)?.command.views ?? [];
     return new PipedPlace(new NodePlace(this.#root, surroundings), viewsOf);
+  }
+
+  /** The place behind words that were walked before. */
+  after(surroundings: Surroundings, words: readonly string[]): Place {
+    return words.reduce<Place>((place, word) => place.take(word), this.start(surroundings));
   }
 }
 
@@ -193,7 +184,8 @@ class ParameterPlace implements Place {
   async #valueOf(parameter: Parameter): Promise<Next> {
     if (parameter.kind === 'rest') return nothingFollows;
     const choices = (await parameter.choices?.(this.#surroundings)) ?? [];
-    const { form, help } = parameter;
-    return { choices, ends: false, ...(form !== undefined && { value: { form, help } }) };
+    const { form, help, refuse } = parameter;
+    const value = form === undefined ? undefined : { form, help, ...(refuse && { refuse }) };
+    return { choices, ends: false, ...(value && { value }) };
   }
 }

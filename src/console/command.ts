@@ -1,4 +1,6 @@
-import type { Choice, Next } from './grammar/index.ts';
+import type { Configurations } from '../config/index.ts';
+import type { Editing } from './configuration/editing.ts';
+import type { Choice, Next, Pipe } from './grammar/index.ts';
 import type { Operations } from './operations.ts';
 import type { Size } from './terminal/index.ts';
 
@@ -8,8 +10,8 @@ export type UserClass = (typeof userClasses)[number];
 
 /** Of a shell, what outlives a command. */
 export interface ShellState {
-  /** The tree whose commands are understood now. */
-  mode: ModeName;
+  /** Work on the configuration: as long as there is some, the commands of the configuration mode are understood. */
+  editing: Editing | undefined;
   /** Set by the command that ends the session. */
   over: boolean;
 }
@@ -19,6 +21,7 @@ export type ModeName = 'operational' | 'configuration';
 /** What a command knows of who gave it and where. */
 export interface CommandContext {
   readonly operations: Operations;
+  readonly configurations: Configurations;
   /** Name of the user, for what is kept about a command: logs, commits. */
   readonly who: string;
   readonly userClass: UserClass;
@@ -29,10 +32,12 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Asks for a line, which is not shown when it is `secret`. Throws where nobody can be asked. */
   ask(question: string, options?: { readonly secret?: boolean }): Promise<string>;
+  /** Lines as they are typed or pasted, up to ^D. */
+  readText(): Promise<string>;
 }
 
 /** What completion may ask: what is there, but nobody. */
-export type Surroundings = Pick<CommandContext, 'operations' | 'userClass' | 'shell'>;
+export type Surroundings = Pick<CommandContext, 'operations' | 'configurations' | 'userClass' | 'shell'>;
 
 interface Described {
   readonly name: string;
@@ -46,6 +51,8 @@ export interface WordParameter extends Described {
   /** What a person calls its form; absent: only one of the choices will do. */
   readonly form?: string;
   readonly choices?: (surroundings: Surroundings) => readonly Choice[] | Promise<readonly Choice[]>;
+  /** What is wrong with a word, if anything. */
+  readonly refuse?: (word: string) => string | undefined;
   readonly optional?: boolean;
 }
 
@@ -54,6 +61,7 @@ export interface OptionParameter extends Described {
   readonly kind: 'option';
   readonly form?: string;
   readonly choices?: WordParameter['choices'];
+  readonly refuse?: WordParameter['refuse'];
 }
 
 /** All further words, of which the command itself knows what may follow which. Stands last. */
@@ -73,6 +81,13 @@ export interface Arguments {
   readonly rest: readonly string[];
 }
 
+/** A command and what was given to it: what walking a whole line comes to. */
+export interface Order {
+  readonly command: Command;
+  readonly args: Arguments;
+  readonly pipes: readonly Pipe[];
+}
+
 /** A command as the tree keeps it. Made by `command`, which sees to it that `render` fits `run`. */
 export interface Command {
   /** `show outbox`: its words. */
@@ -84,6 +99,12 @@ export interface Command {
   readonly views: readonly Choice[];
   /** Each thing that comes replaces the one before it on the screen. */
   readonly refreshes: boolean;
+  /** Another order that is carried out in the place of this one, as the words say. */
+  readonly insteadOf:
+    | ((surroundings: Surroundings, words: readonly string[]) => Order | undefined)
+    | undefined;
+  /** Whether a line with these arguments is not to be remembered, as there is a secret in it. */
+  hides(surroundings: Surroundings, args: Arguments): boolean;
   /** JSON, or several one after the other. */
   run(context: CommandContext, args: Arguments): Promise<unknown> | AsyncIterable<unknown>;
   /** Text of one JSON, lines ended by "\n"; empty: nothing is said. */
@@ -99,6 +120,8 @@ export interface CommandSpec<T> {
   readonly needs?: UserClass;
   readonly views?: readonly Choice[];
   readonly refreshes?: boolean;
+  readonly hides?: Command['hides'];
+  readonly insteadOf?: Command['insteadOf'];
   readonly run: (context: CommandContext, args: Arguments) => Promise<T> | AsyncIterable<T>;
   readonly render: (json: T, size: Size) => string;
 }
@@ -111,6 +134,8 @@ export function command<T>(spec: CommandSpec<T>): Command {
     needs: spec.needs ?? 'viewer',
     views: spec.views ?? [],
     refreshes: spec.refreshes ?? false,
+    insteadOf: spec.insteadOf,
+    hides: spec.hides ?? (() => false),
     run: spec.run,
     // What `run` of the same spec gave.
     render: (json, size) => spec.render(json as T, size),

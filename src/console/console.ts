@@ -1,11 +1,10 @@
 import { type Clock, isWeirError, type Log } from '#base';
+import type { Configurations } from '../config/index.ts';
 import type { Account } from './accounts.ts';
-import type { ModeName } from './command.ts';
-import type { CommandTree } from './command-tree.ts';
 import type { Operations } from './operations.ts';
 import { type ScriptOutput, ScriptScreen } from './screen.ts';
 import { runSession } from './session.ts';
-import { Shell, type User } from './shell.ts';
+import { Shell, type Trees, type User } from './shell.ts';
 import { History, type Terminal } from './terminal/index.ts';
 
 /** What the console asks of the box besides its operations; asked each time, as a commit changes it. */
@@ -24,19 +23,22 @@ export interface ConsoleFacts {
 export class Console {
   readonly facts: ConsoleFacts;
   readonly #operations: Operations;
-  readonly #trees: Readonly<Record<ModeName, CommandTree>>;
+  readonly #configurations: () => Configurations;
+  readonly #trees: Trees;
   readonly #clock: Clock;
   readonly #log: Log;
 
   constructor(options: {
     operations: Operations;
-    trees: Readonly<Record<ModeName, CommandTree>>;
+    configurations: () => Configurations;
+    trees: Trees;
     facts: ConsoleFacts;
     clock: Clock;
     log: Log;
   }) {
     this.facts = options.facts;
     this.#operations = options.operations;
+    this.#configurations = options.configurations;
     this.#trees = options.trees;
     this.#clock = options.clock;
     this.#log = options.log;
@@ -61,7 +63,6 @@ export class Console {
     } catch (error) {
       if (!isWeirError(error, 'CONSOLE_CLOSED')) throw error;
     } finally {
-      shell.close();
       log.info('console session over');
     }
   }
@@ -72,20 +73,24 @@ export class Console {
     const screen = new ScriptScreen(output, lines);
     try {
       for (let line = screen.nextLine(); line !== undefined; line = screen.nextLine()) {
-        if ((await shell.execute(line, screen, 0)) !== 'done') return false;
+        if ((await shell.execute(line, screen, { indentation: 0 })) !== 'done') return false;
         if (shell.state.over) break;
       }
       return true;
     } catch (error) {
       if (isWeirError(error, 'CONSOLE_CLOSED')) return false;
       throw error;
-    } finally {
-      shell.close();
     }
   }
 
   #shell(user: User): Shell {
-    return new Shell({ operations: this.#operations, trees: this.#trees, user, log: this.#log });
+    return new Shell({
+      operations: this.#operations,
+      configurations: this.#configurations,
+      trees: this.#trees,
+      user,
+      log: this.#log,
+    });
   }
 
   /** Ends the session when nothing comes in for as long as the configuration says. */

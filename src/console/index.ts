@@ -10,6 +10,7 @@ export {
 } from './command.ts';
 export { CommandTree } from './command-tree.ts';
 export { commandGroups, operationalCommands } from './commands/index.ts';
+export { configurationCommands, configurationTree } from './configuration/index.ts';
 export { Console, type ConsoleFacts } from './console.ts';
 export { serveControlConsole } from './control-console.ts';
 export type { AlarmsStatus, Operations } from './operations.ts';

@@ -14,6 +14,7 @@ export interface Screen {
   /** Runs what ^C ends. */
   interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T>;
   readonly ask: CommandContext['ask'];
+  readonly readText: CommandContext['readText'];
 }
 
 /** What somebody who runs a script gets to see. */
@@ -62,7 +63,27 @@ export class TerminalScreen implements Screen {
     if (typeof read === 'string') throw new WeirError('CONSOLE_INTERRUPTED', 'interrupted');
     return read.line;
   }
+
+  async readText(): Promise<string> {
+    this.#terminal.write(textPrompt);
+    return this.#terminal.uninterruptible(async () => {
+      const lines: string[] = [];
+      let length = 0;
+      for (;;) {
+        const read = await readLine(this.#terminal, { prompt: '' });
+        if (read === 'ended') return lines.join('\n');
+        if (read === 'interrupted') throw new WeirError('CONSOLE_INTERRUPTED', 'interrupted');
+        lines.push(read.line);
+        length += read.line.length + 1;
+        if (length > maxTextLength) throw new WeirError('LIMIT_REACHED', 'this text has no end');
+      }
+    });
+  }
 }
+
+const textPrompt = 'type or paste, end with ^D on a line of its own:\n';
+/** A configuration with 100,000 subscribers has 10 MB; what has no end is noise. */
+const maxTextLength = 32 * 1024 * 1024;
 
 /** Whoever gives commands without being there to be asked: a script. */
 export class ScriptScreen implements Screen {
@@ -98,6 +119,14 @@ export class ScriptScreen implements Screen {
 
   interruptible<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return run(this.#output.gone);
+  }
+
+  /** The lines of the script up to one that is ^D, or to its end. */
+  async readText(): Promise<string> {
+    const lines: string[] = [];
+    for (let line = this.nextLine(); line !== undefined && line !== '\x04'; line = this.nextLine())
+      lines.push(line);
+    return lines.join('\n');
   }
 
   async ask(question: string): Promise<string> {

@@ -21,7 +21,7 @@ export async function runSession(options: {
     const read = await readLine(terminal, { prompt, history, helper: shell.helper });
     if (read === 'interrupted') continue;
     const line = read === 'ended' ? 'exit' : read.line;
-    history.add(line);
-    await shell.execute(line, screen, prompt.length);
+    const remember = (text: string) => history.add(text);
+    await shell.execute(line, screen, { indentation: prompt.length, remember });
   }
 }

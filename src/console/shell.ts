@@ -1,7 +1,8 @@
 import { describeError, isWeirError, type Log, WeirError } from '#base';
+import { type Configurations, quoteWords } from '../config/index.ts';
 import { answerText } from './answer.ts';
-import type { CommandContext, ModeName, ShellState, UserClass } from './command.ts';
-import { type CommandTree, type Order, orderAt } from './command-tree.ts';
+import type { CommandContext, ModeName, Order, ShellState, Surroundings, UserClass } from './command.ts';
+import { type CommandTree, orderAt } from './command-tree.ts';
 import { matchLine, prospectOf, splitWords } from './grammar/index.ts';
 import { renderMismatch, renderNext } from './help.ts';
 import type { Operations } from './operations.ts';
@@ -22,19 +23,23 @@ export type LineOutcome = 'done' | 'failed' | 'not understood' | 'interrupted';
 
 /** Understands lines by the commands of a mode, carries them out for one user, shows the answers. Knows no keys. */
 export class Shell {
-  readonly state: ShellState = { mode: 'operational', over: false };
+  readonly state: ShellState = { editing: undefined, over: false };
   readonly user: User;
   readonly #operations: Operations;
+  readonly #configurations: () => Configurations;
   readonly #trees: Trees;
   readonly #log: Log;
 
   constructor(options: {
     operations: Operations;
+    /** Throws NOT_READY while the box is starting. */
+    configurations: () => Configurations;
     trees: Trees;
     user: User;
     log: Log;
   }) {
     this.#operations = options.operations;
+    this.#configurations = options.configurations;
     this.#trees = options.trees;
     this.user = options.user;
     this.#log = options.log;
@@ -42,11 +47,11 @@ export class Shell {
 
   /** What stands before a line that is typed. */
   prompt(boxName: string): string {
-    return `${this.user.who}@${boxName}> `;
+    const { editing } = this.state;
+    if (editing === undefined) return `${this.user.who}@${boxName}> `;
+    const place = quoteWords(['edit', ...editing.path]);
+    return `[${place}]\n${this.user.who}@${boxName}# `;
   }
-
-  /** The session is over. */
-  close(): void {}
 
   /** What Tab and `?` say. */
   readonly helper: Helper = {
@@ -63,17 +68,29 @@ export class Shell {
     },
   };
 
-  /** Carries out one line. `indentation`: how far from the left edge it stands on the screen, for the caret below it. */
-  async execute(line: string, screen: Screen, indentation: number): Promise<LineOutcome> {
+  /**
+   * Carries out one line.
+   *
+   * @param how `indentation`: how far from the left edge the line stands on the screen, for the caret below it. `remember` is
+   *   called with it unless there is a secret in it.
+   */
+  async execute(
+    line: string,
+    screen: Screen,
+    how: { readonly indentation: number; readonly remember?: (line: string) => void },
+  ): Promise<LineOutcome> {
     if (/^\s*(#|$)/.test(line)) return 'done';
     const matching = await matchLine(line, this.#start());
     if ('mismatch' in matching) {
-      screen.complain(renderMismatch(matching.mismatch, indentation));
+      how.remember?.(line);
+      screen.complain(renderMismatch(matching.mismatch, how.indentation));
       return 'not understood';
     }
-    const order = orderAt(matching.match.place);
-    if (order === undefined)
-      throw new TypeError(`a line that ends orders something: ${matching.match.words}`);
+    const asked = orderAt(matching.match.place);
+    if (asked === undefined) throw new TypeError('a line that may end where it ends orders something');
+    if (!asked.command.hides(this.#surroundings(), asked.args)) how.remember?.(line);
+    const instead = asked.command.insteadOf?.(this.#surroundings(), asked.args.rest);
+    const order = instead === undefined ? asked : { ...instead, pipes: asked.pipes };
     if (order.command.needs !== 'viewer') {
       this.#log.info('console command', { who: this.user.who, command: order.command.path });
     }
@@ -101,14 +118,19 @@ export class Shell {
     screen: Screen,
     signal: AbortSignal,
   ): Promise<LineOutcome> {
+    const configurations = this.#configurations;
     const context: CommandContext = {
       operations: this.#operations,
+      get configurations() {
+        return configurations();
+      },
       who: this.user.who,
       userClass: this.user.userClass,
       size: screen.size,
       shell: this.state,
       signal,
       ask: (question, options) => screen.ask(question, options),
+      readText: () => screen.readText(),
     };
     const show = (json: unknown) => answerText(command, json, pipes, screen.size);
     const answer = command.run(context, args);
@@ -132,8 +154,20 @@ export class Shell {
   }
 
   #start() {
-    const { userClass } = this.user;
-    return this.#trees[this.state.mode].start({ operations: this.#operations, userClass, shell: this.state });
+    const mode = this.state.editing === undefined ? 'operational' : 'configuration';
+    return this.#trees[mode].start(this.#surroundings());
+  }
+
+  #surroundings(): Surroundings {
+    const configurations = this.#configurations;
+    return {
+      operations: this.#operations,
+      userClass: this.user.userClass,
+      shell: this.state,
+      get configurations() {
+        return configurations();
+      },
+    };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts';
+import { configurationCommands } from '../configuration/index.ts';
 import { alarmCommands } from './alarms.ts';
 import { outboxCommands } from './outbox.ts';
 import { relayCommands } from './relay.ts';
@@ -7,6 +8,7 @@ import { sessionCommands } from './session.ts';
 /** Every command of the operational mode. A noun's commands are in the file of that noun, and here is where it is entered. */
 export const operationalCommands: readonly Command[] = [
   ...alarmCommands,
+  ...configurationCommands,
   ...outboxCommands,
   ...relayCommands,
   ...sessionCommands,

@@ -29,3 +29,11 @@ export interface Place {
 
 /** Where nothing can follow. */
 export const nothingFollows: Next = { choices: [], ends: true };
+
+/** Refuses what is no whole number from `least` to `most`. */
+export const notANumber =
+  (least: number, most: number) =>
+  (word: string): string | undefined =>
+    /^\d{1,9}$/.test(word) && Number(word) >= least && Number(word) <= most
+      ? undefined
+      : `"${word}" is no whole number from ${least} to ${most}`;

@@ -1,4 +1,4 @@
-import { type Choice, type Next, nothingFollows, type Place } from './next.ts';
+import { type Choice, type Next, notANumber, nothingFollows, type Place } from './next.ts';
 
 /** What is done with the text of a command before it is shown. */
 export type Pipe =
@@ -33,7 +33,7 @@ const lines: Next = {
   value: {
     form: 'lines',
     help: 'how many',
-    refuse: (word) => (/^[1-9]\d{0,6}$/.test(word) ? undefined : `"${word}" is no number of lines`),
+    refuse: notANumber(1, 1_000_000),
   },
   ends: false,
 };
@@ -62,8 +62,12 @@ export class PipedPlace implements Place {
   async next(): Promise<Next> {
     if (this.#naming === 'last') return lines;
     if (this.#naming === '') {
-      const views = this.pipes.length === 0 ? this.#views(this.inner) : [];
+      const views = this.#viewChoices().map(({ word, help }) => ({ word: firstWord(word), help }));
       return { choices: [...pipeChoices, ...views].sort((a, b) => (a.word < b.word ? -1 : 1)), ends: false };
+    }
+    const views = this.#viewChoices().filter(({ word }) => word.startsWith(`${this.#naming} `));
+    if (views.length > 0) {
+      return { choices: views.map(({ word, help }) => ({ word: lastWord(word), help })), ends: false };
     }
     if (this.#naming !== undefined) return text;
     const next = this.pipes.length > 0 ? nothingFollows : await this.inner.next();
@@ -82,11 +86,21 @@ export class PipedPlace implements Place {
       case 'except':
         return add({ kind: this.#naming, texts: word.toLowerCase().split('|') });
       default: {
+        if (this.#naming !== '') return add({ kind: 'view', name: `${this.#naming} ${word}` });
         const kind = plain.find((name) => name === word);
         if (kind !== undefined) return add({ kind });
-        if (!pipeChoices.some((choice) => choice.word === word)) return add({ kind: 'view', name: word });
+        if (this.#viewChoices().some((view) => view.word === word)) return add({ kind: 'view', name: word });
         return new PipedPlace(this.inner, this.#views, this.pipes, word);
       }
     }
   }
+
+  /** A view comes first: pipes behind it work on its text. */
+  #viewChoices(): readonly Choice[] {
+    return this.pipes.length === 0 ? this.#views(this.inner) : [];
+  }
 }
+
+/** A view may have a name of two words: `display set`. */
+const firstWord = (name: string): string => name.split(' ')[0] ?? '';
+const lastWord = (name: string): string => name.split(' ')[1] ?? '';

@@ -1,10 +1,11 @@
 import { duplexPair } from 'node:stream';
 import { silentLog } from '#base';
+import type { Configurations } from '../../../src/config/index.ts';
 import type { Command } from '../../../src/console/command.ts';
 import { CommandTree } from '../../../src/console/command-tree.ts';
 import type { Operations } from '../../../src/console/operations.ts';
 import { runSession } from '../../../src/console/session.ts';
-import { Shell, type User } from '../../../src/console/shell.ts';
+import { Shell, type Trees, type User } from '../../../src/console/shell.ts';
 import { History, type Size, Terminal } from '../../../src/console/terminal/index.ts';
 
 import { Operator } from '../../operator.ts';
@@ -18,7 +19,10 @@ export class ScriptedConsole implements AsyncDisposable {
   readonly #operator: Operator;
 
   constructor(options: {
-    commands: readonly Command[];
+    /** Of the only mode there is, unless there are `trees`. */
+    commands?: readonly Command[];
+    trees?: Trees;
+    configurations?: Configurations;
     operations?: Partial<Operations>;
     user?: User;
     size?: Size;
@@ -26,11 +30,15 @@ export class ScriptedConsole implements AsyncDisposable {
   }) {
     const [near, far] = duplexPair();
     this.#operator = new Operator(far, 1500);
-    const tree = new CommandTree(options.commands, options.groups ?? {});
+    const tree = new CommandTree(options.commands ?? [], options.groups ?? {});
     this.terminal = new Terminal(near, options.size);
     this.shell = new Shell({
       operations: (options.operations ?? {}) as Operations,
-      trees: { operational: tree, configuration: tree },
+      configurations: () => {
+        if (options.configurations === undefined) throw new TypeError('this console has no configuration');
+        return options.configurations;
+      },
+      trees: options.trees ?? { operational: tree, configuration: tree },
       user: options.user ?? { who: 'ann', userClass: 'administrator' },
       log: silentLog,
     });
@@ -38,13 +46,21 @@ export class ScriptedConsole implements AsyncDisposable {
       terminal: this.terminal,
       shell: this.shell,
       history: this.history,
-      prompt: () => 'ann@box> ',
+      prompt: () => this.shell.prompt('box'),
     });
     this.over.catch(() => {});
   }
 
   type(text: string | Uint8Array): void {
     this.#operator.type(text);
+  }
+
+  command(line: string): Promise<string> {
+    return this.#operator.command(line);
+  }
+
+  get transcript(): string {
+    return this.#operator.transcript;
   }
 
   sees(pattern: RegExp): Promise<string> {

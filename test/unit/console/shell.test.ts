@@ -151,7 +151,7 @@ describe('the shell of the console', () => {
     assert.equal(await answer('show names | except bob | count'), '1 lines\n');
     assert.equal(await answer('show numbers upto 30 | no-more | last 2'), 'number 29\nnumber 30\n');
     assert.equal(await answer('show names | json'), '{\n  "names": [\n    "ann",\n    "Bob"\n  ]\n}\n');
-    assert.match(await answer('show names | last x'), /"x" is no number of lines/);
+    assert.match(await answer('show names | last x'), /"x" is no whole number/);
     assert.match(await answer('show names | match "("'), /^$/);
   });
 

@@ -1,0 +1,219 @@
+/** Commands that put the candidate in force, or take it from what was in force before. */
+import { WeirError } from '#base';
+import {
+  type CommitFacts,
+  type CommitOutcome,
+  loadText,
+  quoteWords,
+  renderChanges,
+} from '../../config/index.ts';
+import { type Command, type CommandContext, command, type OptionParameter } from '../command.ts';
+import { type Choice, notANumber } from '../grammar/index.ts';
+import { renderTable } from '../render/index.ts';
+import { needEditing } from './editing.ts';
+
+const comment: OptionParameter = {
+  kind: 'option',
+  name: 'comment',
+  form: 'comment',
+  help: 'why, in quotes; kept with the commit',
+};
+const longestConfirmMinutes = 1440;
+
+/** What a commit has come to. */
+interface Told {
+  readonly outcome: CommitOutcome['kind'];
+  readonly commit: CommitFacts;
+  readonly restarts: readonly (readonly string[])[];
+  readonly confirmMinutes?: number;
+}
+
+async function commit(
+  { shell, configurations, who }: CommandContext,
+  options: { readonly comment: string | undefined; readonly confirmMinutes?: number },
+): Promise<Told> {
+  const editing = needEditing(shell.editing);
+  const { comment, confirmMinutes } = options;
+  const outcome = await configurations.commit(editing.candidate, {
+    who,
+    ...(comment !== undefined && { comment }),
+    ...(confirmMinutes !== undefined && { confirmMinutes }),
+  });
+  editing.renew();
+  const { kind, commit, restarts } = outcome;
+  return { outcome: kind, commit, restarts, ...(confirmMinutes !== undefined && { confirmMinutes }) };
+}
+
+export const commitCommands: readonly Command[] = [
+  command({
+    path: 'commit',
+    help: 'puts the changes in force, all or none; confirms a commit that waits for that',
+    needs: 'administrator',
+    parameters: [comment],
+    run: (context, args) => commit(context, { comment: args.get('comment') }),
+    render: renderCommit,
+  }),
+  command({
+    path: 'commit and-quit',
+    help: 'puts the changes in force and leaves the configuration mode',
+    needs: 'administrator',
+    parameters: [comment],
+    run: async (context, args) => {
+      const told = await commit(context, { comment: args.get('comment') });
+      context.shell.editing = undefined;
+      return told;
+    },
+    render: renderCommit,
+  }),
+  command({
+    path: 'commit confirmed',
+    help: 'puts the changes in force for some minutes; they go back by themselves unless `confirm` is typed by then',
+    needs: 'administrator',
+    parameters: [
+      {
+        kind: 'word',
+        name: 'minutes',
+        form: 'minutes',
+        help: `1 to ${longestConfirmMinutes}; 10`,
+        optional: true,
+        refuse: notANumber(1, longestConfirmMinutes),
+      },
+      comment,
+    ],
+    run: (context, args) =>
+      commit(context, { comment: args.get('comment'), confirmMinutes: Number(args.get('minutes') ?? 10) }),
+    render: renderCommit,
+  }),
+  command({
+    path: 'commit check',
+    help: 'says what is wrong, and what would take effect at a restart only; changes nothing',
+    needs: 'administrator',
+    run: async ({ shell, configurations }) => {
+      const { faults, changes, restarts, changedMeanwhile } = configurations.check(
+        needEditing(shell.editing).candidate,
+      );
+      if (faults.length > 0) {
+        const text = faults.map((fault) => `${quoteWords(fault.path)}: ${fault.text}`).join('; ');
+        throw new WeirError('CONFIG_BAD_VALUE', text, { advice: 'mend this before you commit' });
+      }
+      return { changes: renderChanges(changes), restarts, changedMeanwhile };
+    },
+    render: ({ changes, restarts, changedMeanwhile }) =>
+      [
+        changes.length === 0 ? 'nothing is changed\n' : 'the configuration can be committed\n',
+        restartText(restarts),
+        changedMeanwhile
+          ? 'somebody has committed since you began: `rollback 0` takes that over, and drops your changes\n'
+          : '',
+      ].join(''),
+  }),
+  command({
+    path: 'confirm',
+    help: 'keeps a commit that waits to be confirmed',
+    needs: 'administrator',
+    run: async ({ configurations }) => ({ commit: await configurations.confirm() }),
+    render: () => 'confirmed\n',
+  }),
+  command({
+    path: 'rollback',
+    help: 'loads what is in force (0), or was so many commits before; `commit` puts it in force',
+    needs: 'administrator',
+    parameters: [
+      {
+        kind: 'word',
+        name: 'number',
+        help: 'how many commits back',
+        optional: true,
+        choices: ({ configurations }) => configurations.history().map(asChoice),
+      },
+    ],
+    run: async ({ shell }, args) => {
+      const back = Number(args.get('number') ?? 0);
+      await needEditing(shell.editing).rollback(back);
+      return { rollback: back };
+    },
+    render: () => 'load complete\n',
+  }),
+  ...(['merge', 'override'] as const).map((mode) =>
+    command({
+      path: `load ${mode} terminal`,
+      help:
+        mode === 'merge'
+          ? 'adds what is typed or pasted, up to ^D: `set` lines, or JSON'
+          : 'puts what is typed or pasted, up to ^D, in the place of all that is set',
+      needs: 'administrator',
+      run: async ({ shell, readText }) => {
+        const { candidate } = needEditing(shell.editing);
+        const text = await readText();
+        const faults = loadText(candidate, mode, text);
+        if (faults.length > 0) {
+          const told = faults.slice(0, mostFaults).map((fault) => `line ${fault.line}: ${fault.text}`);
+          const rest = faults.length > mostFaults ? [`and ${faults.length - mostFaults} more`] : [];
+          throw new WeirError('CONFIG_BAD_VALUE', [...told, ...rest].join('\n'), {
+            advice: 'nothing was loaded',
+          });
+        }
+        return { loaded: true };
+      },
+      render: () => 'load complete\n',
+    }),
+  ),
+];
+
+/** Of both modes. */
+export const historyCommands: readonly Command[] = [
+  command({
+    path: 'show commits',
+    help: 'commits that are kept: who, when, why; `rollback` goes back to them',
+    run: async ({ configurations }) => ({
+      commits: configurations.history(),
+      unconfirmed: configurations.unconfirmed(),
+    }),
+    render: ({ commits, unconfirmed }) =>
+      [
+        unconfirmed === undefined
+          ? ''
+          : `the newest one waits for \`confirm\`, ${unconfirmed.remainingSeconds} s more\n`,
+        commits.length === 0
+          ? 'nothing was ever committed\n'
+          : renderTable(
+              [
+                { title: 'ROLLBACK', align: 'right' },
+                { title: 'WHEN' },
+                { title: 'WHO' },
+                { title: 'COMMENT' },
+              ],
+              commits.map(({ at, who, comment }, index) => [
+                String(index),
+                new Date(at).toISOString(),
+                who,
+                comment ?? '',
+              ]),
+            ),
+      ].join(''),
+  }),
+];
+
+/** More of them are not read by anybody. */
+const mostFaults = 20;
+
+const asChoice = ({ at, who, comment }: CommitFacts, index: number): Choice => ({
+  word: String(index),
+  help: `${new Date(at).toISOString()} by ${who}${comment === undefined ? '' : `: ${comment}`}`,
+  whole: true,
+});
+
+function renderCommit({ outcome, restarts, confirmMinutes }: Told): string {
+  const done: Readonly<Record<CommitOutcome['kind'], string>> = {
+    committed: 'commit complete\n',
+    confirmed: 'the commit that waited is confirmed\n',
+    unchanged: 'nothing is changed\n',
+    unconfirmed: `in force for ${confirmMinutes} minutes: type \`confirm\` to keep it, or it goes back by itself\n`,
+  };
+  return done[outcome] + restartText(restarts);
+}
+
+const restartText = (restarts: readonly (readonly string[])[]): string =>
+  restarts.length === 0
+    ? ''
+    : `at the next restart only (request system restart):\n${restarts.map((path) => `  ${quoteWords(path)}\n`).join('')}`;

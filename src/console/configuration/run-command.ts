@@ -1,0 +1,23 @@
+import { WeirError } from '#base';
+import { type Command, command } from '../command.ts';
+import { type CommandTree, orderAt } from '../command-tree.ts';
+
+/** `run COMMAND`: a command of the operational mode without leaving this one. */
+export const runCommand = (operational: CommandTree): Command =>
+  command({
+    path: 'run',
+    help: 'a command of the operational mode',
+    parameters: [
+      {
+        kind: 'rest',
+        name: 'command',
+        help: 'the command',
+        next: (surroundings, words) => operational.after(surroundings, words).next(),
+      },
+    ],
+    insteadOf: (surroundings, words) => orderAt(operational.after(surroundings, words)),
+    run: async () => {
+      throw new WeirError('USAGE', 'run what?', { advice: 'run show alarms' });
+    },
+    render: () => '',
+  });
