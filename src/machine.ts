@@ -3,6 +3,7 @@ import { type Alarms, type Clock, type Closeable, CloseStack, type Log } from '#
 import type { Hal, HalOptions } from '#hal';
 import type { Config } from './config/index.ts';
 import { engineThreadCount } from './engine-thread-count.ts';
+import { BoardChecks } from './health/index.ts';
 import { LateStore } from './late-store.ts';
 import { Relay } from './relay.ts';
 
@@ -37,6 +38,7 @@ export class Machine implements Closeable {
     try {
       const engineThreads = engineThreadCount(config?.relay.engineThreads ?? 0, availableParallelism());
       const hal = parts.use(await openHal({ log, realtime: config?.system.realtime ?? true, engineThreads }));
+      parts.use(new BoardChecks({ board: hal.board, alarms, clock, log }));
       const bootId = await hal.board.bootId();
       const store = parts.use(await LateStore.open({ folder: dataDir, bootId, clock, log, alarms }));
       const relay = config && parts.use(await Relay.start({ config, hal, log, clock, alarms, store }));

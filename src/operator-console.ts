@@ -13,7 +13,7 @@ import {
   SerialConsole,
   serveControlConsole,
 } from './console/index.ts';
-import { abandonDeliveries, outboxStatus, requeueDeliveries } from './operations/index.ts';
+import { abandonDeliveries, outboxStatus, requeueDeliveries, type Updates } from './operations/index.ts';
 import type { Relay } from './relay.ts';
 import type { ControlCommands, ControlStreams } from './status/index.ts';
 
@@ -23,12 +23,14 @@ export interface Box {
   readonly configurations: () => Configurations | undefined;
   readonly relay: () => Relay | undefined;
   readonly store: () => Store | undefined;
+  readonly updates: () => Updates | undefined;
   readonly alarms: Alarms;
 }
 
 /** The operations that the commands of the console and of the control socket call. */
 export function operationsOf(box: Box): Operations {
   const relay = () => box.relay() ?? notReady('Weir is still starting', 'try again in a moment');
+  const updates = () => box.updates() ?? notReady('Weir is still starting', 'try again in a moment');
   const store = () => box.store() ?? notReady('the records are not open (yet)', 'see `show alarms`');
   return {
     relay: async () => relay().status(),
@@ -45,6 +47,10 @@ export function operationsOf(box: Box): Operations {
       uploads?.looked(destination);
       return order;
     },
+    updateStatus: () => updates().status(),
+    installUpdate: (order) => updates().install(order),
+    activateUpdate: (order) => updates().activate(order),
+    factoryReset: (order) => updates().factoryReset(order),
   };
 }
 

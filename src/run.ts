@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { Alarms, CloseStack, createLog, type Log, systemClock } from '#base';
+import { Alarms, CloseStack, createLog, type Log, systemClock, weirVersion } from '#base';
 import { openLinuxHal } from '#hal';
 import { Appliance } from './appliance.ts';
 import { Configurations, unconfigured } from './config/index.ts';
 import { makeDataFolder } from './data-folder.ts';
+import { HealthKeeping } from './health-keeping.ts';
+import { Updates } from './operations/index.ts';
 import { type Box, controlCommands, OperatorConsole, operationsOf } from './operator-console.ts';
 import { openControl } from './status/index.ts';
 
@@ -22,6 +24,7 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
   const clock = systemClock;
   let configurations: Configurations | undefined;
   let appliance: Appliance | undefined;
+  let updates: Updates | undefined;
   const config = () => configurations?.config ?? unconfigured;
   const log = createLog({
     write: (line) => process.stdout.write(line),
@@ -34,7 +37,14 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
   const stop = stopSignal(log);
   await using box = new CloseStack();
   const alarms = new Alarms({ clock, log });
-  const parts: Box = { config, configurations: () => configurations, relay: () => appliance?.relay, store: () => appliance?.store, alarms };
+  const parts: Box = {
+    config,
+    configurations: () => configurations,
+    relay: () => appliance?.relay,
+    store: () => appliance?.store,
+    updates: () => updates,
+    alarms,
+  };
   const operations = operationsOf(parts);
   const operator = box.use(new OperatorConsole({ box: parts, operations, clock, log }));
   box.use(
@@ -47,6 +57,8 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
   );
   box.use(configurations);
   configurations.follow(appliance);
+  updates = new Updates({ rootVerbs: appliance.hal.rootVerbs, folder: dataDir, version: weirVersion });
+  box.use(new HealthKeeping(appliance, { dataDir, updates, alarms, clock, log }));
   operator.openSerial(appliance.hal.serialPorts);
   configurations.changed.on(() => operator.reconfigure());
   await stop;

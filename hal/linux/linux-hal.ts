@@ -11,7 +11,7 @@ import { LinuxRootVerbs } from './root-verbs.ts';
 import { Rtnetlink } from './rtnetlink.ts';
 import { WEIR_TABLE } from './ruleset.ts';
 import { LinuxSerialPorts } from './serial-ports.ts';
-import { LinuxSupervisor } from './supervisor.ts';
+import { supervisorOfProcess } from './supervisor.ts';
 import { openSyscalls } from './syscalls.ts';
 
 /**
@@ -37,7 +37,7 @@ export async function openLinuxHal({ log, realtime, engineThreads }: HalOptions)
       datapath,
       board: new LinuxBoard({ clockSynchronised }),
       serialPorts: new LinuxSerialPorts(),
-      supervisor: new LinuxSupervisor(sendDatagram),
+      supervisor: supervisorOfProcess(sendDatagram),
       rootVerbs: new LinuxRootVerbs(),
       probes: new LinuxProbes(),
       close: () => owned.close(),

@@ -1,5 +1,15 @@
 import type { Alarm } from '#base';
-import type { OutboxOrder, OutboxStatus, RelayStatus } from '../operations/index.ts';
+import type {
+  ActivateOrder,
+  InstallOptions,
+  InstallProgress,
+  OutboxOrder,
+  OutboxStatus,
+  RelayStatus,
+  ResetOrder,
+  SlotStatus,
+  UpdateStatus,
+} from '../operations/index.ts';
 
 /** The alarms of the box: those that stand, and the last ones that ended. */
 export interface AlarmsStatus {
@@ -18,4 +28,9 @@ export interface Operations {
   outbox(): Promise<OutboxStatus>;
   requeue(destination: string): Promise<OutboxOrder>;
   abandon(destination: string): Promise<OutboxOrder>;
+  /** @throws {WeirError} NOT_AVAILABLE on a machine that is not a flashed gateway; so do the next three. */
+  updateStatus(): Promise<UpdateStatus>;
+  installUpdate(order: InstallOptions): AsyncIterable<InstallProgress>;
+  activateUpdate(order: ActivateOrder): Promise<SlotStatus>;
+  factoryReset(order: ResetOrder): Promise<ResetOrder>;
 }

@@ -1,1 +1,4 @@
+export { BoardChecks } from './board-checks.ts';
 export { Heartbeat } from './heartbeat.ts';
+export { ProofOfHealth } from './proof-of-health.ts';
+export { Watchdog } from './watchdog.ts';

@@ -70,5 +70,11 @@ export {
   testRelay,
 } from './test-relay.ts';
 export type { SlotName, SlotStatus, UpdateStatus } from './update-status.ts';
-export { type InstallOptions, type InstallProgress, Updates } from './updates.ts';
+export {
+  type ActivateOrder,
+  type InstallOptions,
+  type InstallProgress,
+  type ResetOrder,
+  Updates,
+} from './updates.ts';
 export { type Verification, verifyRecords } from './verify-records.ts';

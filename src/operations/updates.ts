@@ -19,6 +19,15 @@ export interface InstallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface ActivateOrder {
+  /** Starts the box again at once; else the other slot's turn comes when somebody does. */
+  readonly reboot: boolean;
+}
+
+export interface ResetOrder {
+  readonly includingRecords: boolean;
+}
+
 /** What a bundle says of itself, its signature checked. */
 interface BundleFacts {
   readonly compatible: string;
@@ -118,7 +127,7 @@ export class Updates {
   }
 
   /** From the next start on the other slot is booted, as long as it gets healthy. */
-  async activate(): Promise<SlotStatus> {
+  async activate({ reboot }: ActivateOrder): Promise<SlotStatus> {
     const { slots } = await this.status();
     const other = slots.find(({ running }) => !running) as SlotStatus;
     if (this.#installing || !other.installed) {
@@ -128,6 +137,7 @@ export class Updates {
     }
     await this.#run(['activate']);
     const after = await this.status();
+    if (reboot) await this.#rootVerbs.run('reboot', []);
     return after.slots.find(({ slot }) => slot === other.slot) as SlotStatus;
   }
 
@@ -137,8 +147,9 @@ export class Updates {
   }
 
   /** At the next start, which follows at once, all that was configured is forgotten; records too when told so. */
-  async factoryReset(options: { includingRecords: boolean }): Promise<void> {
-    await this.#rootVerbs.run('factory-reset', options.includingRecords ? ['including-records'] : []);
+  async factoryReset(order: ResetOrder): Promise<ResetOrder> {
+    await this.#rootVerbs.run('factory-reset', order.includingRecords ? ['including-records'] : []);
+    return order;
   }
 
   async #run(words: readonly string[], onLine?: (line: string) => void): Promise<readonly string[]> {

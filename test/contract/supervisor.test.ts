@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { LinuxSupervisor } from '../../hal/linux/supervisor.ts';
+import { LinuxSupervisor, toldBySystemd } from '../../hal/linux/supervisor.ts';
 import { openSyscalls } from '../../hal/linux/syscalls.ts';
 import { SimSupervisor } from '../../hal/sim/supervisor.ts';
 import { type SupervisorWorld, supervisorContract } from './supervisor.contract.ts';
@@ -71,10 +71,10 @@ describe('systemd as the supervisor', () => {
     supervisorContract(() => realWorld(`@weir-notify-${process.pid}-${++count}`));
   });
 
-  it('takes what it was told by out of the environment, so that no child process can speak for it', async () => {
-    const { sendDatagram } = await openSyscalls();
+  it('takes what it was told by out of the environment, so that no child process can speak for it', () => {
     const environment = { NOTIFY_SOCKET: join(folder, 'nobody'), WATCHDOG_USEC: '1', PATH: '/bin' };
-    new LinuxSupervisor(sendDatagram, environment);
+    const told = toldBySystemd(environment);
+    assert.deepEqual(told, { NOTIFY_SOCKET: join(folder, 'nobody'), WATCHDOG_USEC: '1' });
     assert.deepEqual(environment, { PATH: '/bin' });
   });
 

@@ -187,11 +187,14 @@ describe('updates', () => {
   });
 
   it('activates the other slot when a whole version is in it, and only then', async () => {
-    await assert.rejects(updates.activate(), withCode('UPDATE_FAILED'));
+    await assert.rejects(updates.activate({ reboot: false }), withCode('UPDATE_FAILED'));
     assert.deepEqual(verbs(), ['status']);
     status = { 'b.installed': 'ok', 'b.version': '1.5.0' };
-    assert.equal((await updates.activate()).slot, 'b');
+    assert.equal((await updates.activate({ reboot: false })).slot, 'b');
     assert.deepEqual(verbs().slice(1), ['status', 'activate', 'status']);
+    rootVerbs.verbs.set('reboot', () => []);
+    await updates.activate({ reboot: true });
+    assert.equal(rootVerbs.asked.at(-1)?.verb, 'reboot');
   });
 
   it('tells the box that it is healthy, where there is somebody to tell', async () => {

@@ -1,0 +1,59 @@
+import { type Alarms, type Clock, type Closeable, CloseStack, isWeirError, type Log, WeirError } from '#base';
+import type { Appliance } from './appliance.ts';
+import { ProofOfHealth, Watchdog } from './health/index.ts';
+import type { Updates } from './operations/index.ts';
+import { selfTest } from './self-test.ts';
+
+/**
+ * Tells those outside how the appliance is: the supervisor, that it lives; on a flashed gateway the slot it runs from, that
+ * this version does its work here.
+ */
+export class HealthKeeping implements Closeable {
+  readonly #parts = new CloseStack();
+  readonly #appliance: Appliance;
+  readonly #options: { dataDir: string; updates: Updates; alarms: Alarms; clock: Clock; log: Log };
+
+  constructor(
+    appliance: Appliance,
+    options: { dataDir: string; updates: Updates; alarms: Alarms; clock: Clock; log: Log },
+  ) {
+    const { alarms, clock, log, updates } = options;
+    this.#appliance = appliance;
+    this.#options = options;
+    const { supervisor, rootVerbs } = appliance.hal;
+    supervisor.ready();
+    this.#parts.defer(async () => supervisor.stopping());
+    this.#parts.use(new Watchdog({ supervisor, ping: () => this.#ping(), clock }));
+    if (!rootVerbs.has('update')) return;
+    const proven = () => updates.healthy();
+    this.#parts.use(new ProofOfHealth({ test: () => this.#test(), proven, alarms, clock, log }));
+  }
+
+  /** In the moments of a restart there is no engine to ask; that this runs is what can be known. */
+  async #ping(): Promise<void> {
+    try {
+      await this.#appliance.hal.datapath.ping();
+    } catch (error) {
+      if (!isWeirError(error, 'NOT_READY') && !isWeirError(error, 'ALREADY_CLOSED')) throw error;
+    }
+  }
+
+  async #test(): Promise<void> {
+    const { dataDir, clock, log } = this.#options;
+    if (this.#appliance.config && !this.#appliance.relay) {
+      throw new WeirError('SELF_TEST_FAILED', 'the relay cannot be started with what is configured', {
+        advice: 'see the alarm relay.notStarted',
+      });
+    }
+    const report = await selfTest({ hal: this.#appliance.hal, folder: dataDir, clock });
+    log.info('self-test passed', { ...report });
+  }
+
+  close(): Promise<void> {
+    return this.#parts.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
