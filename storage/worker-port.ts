@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { WeirError } from '#base';
 import {
@@ -34,7 +35,8 @@ export class WorkerPort {
     onTold: (told: Told) => void,
     onGone: (error: WeirError) => void,
   ): Promise<{ port: WorkerPort; opened: Opened }> {
-    const worker = new Worker(new URL('./worker/worker.ts', import.meta.url), {
+    // `.ts` in a checkout; in the image both are bundles, `.mjs`.
+    const worker = new Worker(new URL(`./worker/worker${extname(import.meta.url)}`, import.meta.url), {
       name: 'storage',
       workerData: task,
     });

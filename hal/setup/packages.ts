@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 
-/** What the machine must have: to run Weir, to measure it, to test it, to cut its power. */
-export const setupModes = ['run', 'bench', 'test', 'power'] as const;
+/** What the machine must have: to run Weir, to measure it, to test it, to cut its power, to build its image. */
+export const setupModes = ['run', 'bench', 'test', 'power', 'image'] as const;
 export type SetupMode = (typeof setupModes)[number];
 
 /** A Debian package and what shows, without asking the package manager, that it is there. */
@@ -74,11 +74,30 @@ const toCutPower: readonly SystemPackage[] = [
   { name: 'e2fsprogs', provides: ['mkfs.ext4', 'e2fsck'] },
 ];
 
+const toBuildImages: readonly SystemPackage[] = [
+  { name: 'apt', provides: ['apt-get', 'apt-cache', 'apt-config'] },
+  { name: 'cryptsetup-bin', provides: ['veritysetup'] },
+  { name: 'debian-archive-keyring', provides: ['/usr/share/keyrings/debian-archive-keyring.gpg'] },
+  { name: 'dosfstools', provides: ['mkfs.vfat'] },
+  { name: 'e2fsprogs', provides: ['mkfs.ext4'] },
+  { name: 'g++-aarch64-linux-gnu', provides: ['aarch64-linux-gnu-g++', 'aarch64-linux-gnu-gcc'] },
+  { name: 'gdisk', provides: ['sgdisk'] },
+  { name: 'git', provides: ['git'] },
+  { name: 'kmod', provides: ['depmod'] },
+  { name: 'mtools', provides: ['mcopy', 'mmd'] },
+  { name: 'openssl', provides: ['openssl'] },
+  { name: 'rauc', provides: ['rauc'] },
+  { name: 'squashfs-tools', provides: ['mksquashfs'] },
+  { name: 'xz-utils', provides: ['xz'] },
+  { name: 'zstd', provides: ['zstd'] },
+];
+
 const packagesFor: Readonly<Record<SetupMode, readonly SystemPackage[]>> = {
   run: toRun,
   bench: [...toRun, ...toMeasure],
   test: [...toRun, ...toMeasure, ...toTest],
   power: [...toRun, ...toCutPower],
+  image: [...toRun, ...toBuildImages],
 };
 
 /** The packages that `mode` wants and of which something is missing. Looks at files only: no process, no network. */

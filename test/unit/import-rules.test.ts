@@ -8,8 +8,8 @@ const root = join(import.meta.dirname, '..', '..');
 const violationsOf = (files: Record<string, string>) => importViolations(new Map(Object.entries(files)));
 
 describe('import rules', () => {
-  it('are kept by every file of src, hal and storage', () => {
-    const paths = globSync('{src,hal,storage}/**/*.ts', { cwd: root });
+  it('are kept by every file of src, hal, storage and image', () => {
+    const paths = globSync('{src,hal,storage,image}/**/*.ts', { cwd: root });
     assert.ok(paths.length > 10, 'the sources were not found');
     const files = new Map(paths.map((path) => [path, readFileSync(join(root, path), 'utf8')]));
     assert.deepEqual(importViolations(files), []);

@@ -32,6 +32,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/health': ['#base', '#hal'],
   hal: ['#base'],
   storage: ['#base'],
+  image: ['#base'],
 };
 
 /** Who puts the parts together: the files at the top of `src`, the demo. They enter all by their faces. */

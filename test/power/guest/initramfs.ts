@@ -2,7 +2,7 @@ import { createWriteStream, globSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type CpioEntry, cpio } from './cpio.ts';
+import { type CpioEntry, cpio } from '../../../image/initrd/cpio.ts';
 import type { Kernel } from './kernel.ts';
 import { run } from './program.ts';
 

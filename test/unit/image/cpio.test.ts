@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpio } from '../../power/guest/cpio.ts';
+import { cpio } from '../../../image/initrd/cpio.ts';
 
 /** Reads "newc" as the kernel does: header, name, padding to four, data, padding to four. */
 function* read(bytes: Buffer): Generator<{ name: string; mode: number; data: string }> {
