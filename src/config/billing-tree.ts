@@ -46,6 +46,7 @@ export const billingTree = {
       pattern: /^[A-Z]{3}$/,
       default: 'XXX',
       help: 'currency of all prices; XXX: none',
+      appliesTo: 'new sessions',
     },
     tariffs: {
       type: 'list',
@@ -53,6 +54,7 @@ export const billingTree = {
       ordered: true,
       maxItems: 1000,
       help: 'what sessions cost; the first tariff that fits is taken, none: free of charge',
+      appliesTo: 'new sessions',
       of: {
         type: 'branch',
         help: 'one tariff',
@@ -122,6 +124,7 @@ export const billingTree = {
       key: 'id',
       maxItems: 100_000,
       help: 'who viewers are: by MAC address, else by the longest prefix that holds their address',
+      appliesTo: 'new sessions',
       of: {
         type: 'branch',
         help: 'one subscriber, and where it is found',

@@ -3,6 +3,7 @@ import { type Alarms, type Clock, type Closeable, describeError, type Log, Signa
 import { type Annotations, Candidate } from './candidate.ts';
 import { compareTrees } from './compare.ts';
 import { consolePath } from './console-path.ts';
+import { laterChanges } from './effects.ts';
 import { ActiveFile } from './kept/active-file.ts';
 import type { Commit, CommitFacts, RevertedCommit, UnconfirmedCommit } from './kept/commit.ts';
 import { CommitFolder } from './kept/commit-folder.ts';
@@ -115,9 +116,11 @@ export class Configurations implements Closeable {
   check(candidate: Candidate): Verdict {
     const tree = candidate.tree();
     const { config, faults } = checkConfig(tree);
+    const changes = compareTrees(this.tree, tree);
     return {
       faults: faults.map(({ path, text }) => ({ path: consolePath(tree, path), text })),
-      changes: compareTrees(this.tree, tree),
+      changes,
+      later: laterChanges(changes),
       restarts: (config && this.#follower?.awaitingRestart(config)) ?? [],
       changedMeanwhile: candidate.base !== this.#revision,
     };

@@ -1,6 +1,7 @@
 export { type Annotations, Candidate } from './candidate.ts';
 export { type Change, compareTrees } from './compare.ts';
 export { Configurations } from './configurations.ts';
+export type { LaterChange } from './effects.ts';
 export { catchUpOf } from './feed-values.ts';
 export { holdBack } from './held.ts';
 export type { CommitFacts, RevertedCommit } from './kept/commit.ts';
@@ -28,7 +29,7 @@ export {
   renderCurly,
   renderSetLines,
 } from './render.ts';
-export type { BranchSchema, LeafSchema, ListSchema, Parsed, Schema } from './schema.ts';
+export type { AppliesTo, BranchSchema, LeafSchema, ListSchema, Parsed, Schema } from './schema.ts';
 export { type LineFault, runSetLines } from './set-lines.ts';
 export { readSetWords, type SetWords } from './set-words.ts';
 export { applyStages, type Stage } from './stage.ts';

@@ -8,8 +8,14 @@ export function renderReference(): string {
   return [
     '# Configuration',
     '',
-    'One JSON file. Every value has a default, but for the two NICs: each needs `device`, `mac` or `path`. This page is made',
-    'from the schema in `src/config/tree.ts` by `npm run docs`.',
+    'One tree. On the disk it is one JSON file; on the console its values are set one by one, the items of a list by their key:',
+    '`set relay origins 192.0.2.9 username u` sets `relay.origins[].username` of the item whose `address` is 192.0.2.9. Every value',
+    'has a default, but for the two NICs: each needs `device`, `mac` or `path`.',
+    '',
+    'A change takes effect at once, beneath the viewers. Where *(new feeds)*, *(new sessions)* or *(new connections)* is said, what is',
+    'open already keeps the value it began with; where **(restart needed)** is said, the value waits for a restart.',
+    '',
+    'This page is made from the schema in `src/config/tree.ts` by `npm run docs`.',
     '',
     '| value | form | default | what it is |',
     '|---|---|---|---|',
@@ -26,12 +32,16 @@ function walk(schema: Schema, path: string, rows: string[]): void {
   }
   if (schema.type === 'list' && schema.of.type === 'branch') {
     const form = `list by \`${schema.key}\`${schema.ordered ? ', in order' : ''}, at most ${schema.maxItems}`;
-    rows.push(row(path, form, 'empty', schema.help));
+    rows.push(row(path, form, 'empty', schema.help + effectOf(schema)));
     walk(schema.of, `${path}[]`, rows);
     return;
   }
-  const restart = schema.live === false ? ' **(restart needed)**' : '';
-  rows.push(row(path, formOf(schema), defaultOf(schema), schema.help + restart));
+  rows.push(row(path, formOf(schema), defaultOf(schema), schema.help + effectOf(schema)));
+}
+
+function effectOf({ live, appliesTo }: Schema): string {
+  if (live === false) return ' **(restart needed)**';
+  return appliesTo === undefined ? '' : ` *(${appliesTo})*`;
 }
 
 function formOf(schema: LeafSchema | ListSchema): string {

@@ -3,11 +3,15 @@
  * line of help. Parsing, defaults, checks, completion and the reference are all derived from such entries.
  */
 
+export type AppliesTo = 'new feeds' | 'new sessions' | 'new connections';
+
 interface Described {
   /** One line for `?` on the console and for the reference. */
   readonly help: string;
   /** False: a change needs a restart of the part, and `commit check` says so. */
   readonly live?: boolean;
+  /** What is open already keeps the value it began with. Undefined: everything has the new value at once. */
+  readonly appliesTo?: AppliesTo;
 }
 
 export interface IntegerSchema extends Described {

@@ -10,7 +10,7 @@ export const systemTree = {
       form: 'host name (letters, digits, hyphens)',
       pattern: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i,
       default: 'weir',
-      help: 'name of this box in logs and records',
+      help: 'name of this box on the console and in logs',
     },
     logLevel: {
       type: 'enum',

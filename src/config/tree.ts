@@ -40,13 +40,18 @@ const nic = (role: string) =>
 
 /** What of catching up can be set for all feeds and for some. */
 const catchUp = {
-  enabled: { type: 'boolean', help: 'a joining viewer begins at a start point of the past and catches up' },
+  enabled: {
+    type: 'boolean',
+    help: 'a joining viewer begins at a start point of the past and catches up',
+    appliesTo: 'new feeds',
+  },
   maxSeconds: {
     type: 'integer',
     unit: 'seconds',
     min: 1,
     max: 60,
     help: 'a start point that is older is not begun at',
+    appliesTo: 'new feeds',
   },
   maxBytes: {
     type: 'integer',
@@ -54,6 +59,7 @@ const catchUp = {
     min: 65_536,
     max: 268_435_456,
     help: 'a start point with more media behind it is not begun at',
+    appliesTo: 'new feeds',
   },
 } as const;
 
@@ -155,6 +161,7 @@ export const configTree = {
           max: 60,
           default: 8,
           help: 'how much of a feed is kept for joining and slow viewers',
+          appliesTo: 'new feeds',
         },
         ringBytes: {
           type: 'integer',
@@ -163,6 +170,7 @@ export const configTree = {
           max: 268_435_456,
           default: 16_777_216,
           help: 'memory of one feed at most',
+          appliesTo: 'new feeds',
         },
         catchUp: {
           type: 'branch',
@@ -225,6 +233,7 @@ export const configTree = {
               values: ['auto', 'udp', 'tcp'],
               default: 'auto',
               help: 'how media is asked for at the origin; auto: UDP, then TCP where the origin refuses it',
+              appliesTo: 'new feeds',
             },
             sessionTimeoutSeconds: {
               type: 'integer',
@@ -233,6 +242,7 @@ export const configTree = {
               max: 3600,
               default: 60,
               help: 'a viewer that gives no sign of life for so long is ended',
+              appliesTo: 'new sessions',
             },
             firstRequestSeconds: {
               type: 'integer',
@@ -257,6 +267,7 @@ export const configTree = {
               max: 1_048_576,
               default: 16_384,
               help: 'largest head of one message',
+              appliesTo: 'new connections',
             },
             maxBodyBytes: {
               type: 'integer',
@@ -265,6 +276,7 @@ export const configTree = {
               max: 1_048_576,
               default: 65_536,
               help: 'largest body of one message',
+              appliesTo: 'new connections',
             },
             maxConnections: {
               type: 'integer',
@@ -301,6 +313,7 @@ export const configTree = {
                 form: 'text without control characters',
                 pattern: /^[^\p{Cc}:]{1,128}$/u,
                 help: "name for Weir's own requests to this origin",
+                appliesTo: 'new feeds',
               },
               password: {
                 type: 'string',
@@ -308,6 +321,7 @@ export const configTree = {
                 pattern: /^[^\p{Cc}]{0,128}$/u,
                 secret: true,
                 help: "password for Weir's own requests to this origin",
+                appliesTo: 'new feeds',
               },
             },
           },

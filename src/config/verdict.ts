@@ -1,4 +1,5 @@
 import type { Change } from './compare.ts';
+import type { LaterChange } from './effects.ts';
 import type { CommitFacts } from './kept/commit.ts';
 import type { Config } from './tree.ts';
 
@@ -23,6 +24,8 @@ export interface Verdict {
   readonly changes: readonly Change[];
   /** Paths of changes that take effect at a restart only. */
   readonly restarts: readonly (readonly string[])[];
+  /** Changes that what is open already does not see. */
+  readonly later: readonly LaterChange[];
   /** Something else was put in force since the candidate was taken. */
   readonly changedMeanwhile: boolean;
 }

@@ -24,6 +24,8 @@ export interface ViewerSession {
   readonly presentation: Presentation;
   /** The same for all viewers of a feed, and for nobody else. */
   readonly feed: object;
+  /** Without a sign of life for so long it is ended; the viewer is told, so that it holds as long as the session. */
+  readonly timeoutMs: number;
   /** The session ended; sent once, however it ended. */
   readonly ended: Signal<{ readonly cause: TerminateCause }>;
   /** Makes sure the track is there upstream. */

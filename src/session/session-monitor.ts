@@ -131,6 +131,7 @@ export class SessionMonitor implements Monitor, Closeable {
       caller,
       entry,
       presentation: feed.presentation,
+      timeoutMs: this.#limits().sessionTimeoutMs,
       clock: this.#clock,
       log: this.#log,
       hooks: this.#hooks,
@@ -432,12 +433,12 @@ export class SessionMonitor implements Monitor, Closeable {
 
   #sweep(): void {
     const now = this.#clock.monoNs();
-    const { sessionTimeoutMs, patienceMs, slowViewerMs } = this.#limits();
-    const oldest = now - BigInt(sessionTimeoutMs) * 1_000_000n;
+    const { patienceMs, slowViewerMs } = this.#limits();
     for (const viewer of this.#viewers.values()) {
       const { behindSinceMonoNs } = viewer.counters();
       const behindNs = behindSinceMonoNs === 0n ? 0n : now - behindSinceMonoNs;
-      if (viewer.lastAliveMonoNs() < oldest) void viewer.end(TerminateCause.idleTimeout);
+      const silentNs = now - viewer.lastAliveMonoNs();
+      if (silentNs > BigInt(viewer.timeoutMs) * 1_000_000n) void viewer.end(TerminateCause.idleTimeout);
       else if (behindNs > BigInt(slowViewerMs) * 1_000_000n) void viewer.end(TerminateCause.portError);
     }
     // Who waits to take the upstream over needs its connection for that.

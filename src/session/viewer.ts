@@ -59,6 +59,7 @@ export class Viewer implements ViewerSession, ViewerSummary {
   readonly caller: Caller;
   readonly entry: FeedEntry;
   readonly presentation: Presentation;
+  readonly timeoutMs: number;
   readonly setups = new Map<number, Proof>();
   readonly ended: Signal<{ readonly cause: TerminateCause }>;
   progressMonoNs: (() => bigint) | undefined;
@@ -87,6 +88,7 @@ export class Viewer implements ViewerSession, ViewerSummary {
     presentation: Presentation;
     clock: Clock;
     log: Log;
+    timeoutMs: number;
     hooks: SessionHooks;
     /** The origin session on which this viewer proved itself, while it is kept. */
     ownSession: () => OriginSession | undefined;
@@ -97,6 +99,7 @@ export class Viewer implements ViewerSession, ViewerSummary {
     this.caller = options.caller;
     this.entry = options.entry;
     this.presentation = options.presentation;
+    this.timeoutMs = options.timeoutMs;
     this.#clock = options.clock;
     this.#log = options.log.with({ sessionId: options.facts.sessionId });
     this.#hooks = options.hooks;

@@ -82,6 +82,24 @@ describe('Configurations', () => {
     assert.equal(inForce(), 'first');
   });
 
+  it('say which changes are not for what is open already', async () => {
+    await commit('first');
+    const lines = [
+      'relay ringSeconds 9',
+      'relay catchUp enabled false',
+      'billing tariffs basic pricePerMinute 0',
+    ];
+    const { later } = configurations.check(named(configurations, 'second', ...lines, 'relay maxFeeds 9'));
+    assert.deepEqual(
+      later.map(({ path, appliesTo }) => [path.join(' '), appliesTo]),
+      [
+        ['relay ringSeconds', 'new feeds'],
+        ['relay catchUp enabled', 'new feeds'],
+        ['billing tariffs', 'new sessions'],
+      ],
+    );
+  });
+
   it('refuse what does not fit together, by the path as it is typed, and stay as they are', async () => {
     await commit('first');
     await assert.rejects(

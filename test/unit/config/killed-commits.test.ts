@@ -16,7 +16,7 @@ async function killedChild(
   folder: BoxFolder,
   from: number,
   order: string,
-  afterMs: number,
+  when: { readonly lines: number; readonly ms: number },
 ): Promise<readonly string[]> {
   const args = [committer, folder.path, String(from), order];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -24,7 +24,7 @@ async function killedChild(
   const ended = once(child, 'exit');
   for await (const line of createInterface({ input: child.stdout })) {
     lines.push(line);
-    if (lines.length === 1) setTimeout(() => child.kill('SIGKILL'), afterMs);
+    if (lines.length === when.lines) setTimeout(() => child.kill('SIGKILL'), when.ms);
   }
   const [code, signal] = await ended;
   assert.deepEqual([code, signal], [null, 'SIGKILL'], lines.join('\n'));
@@ -45,8 +45,9 @@ describe('a box that is killed while it commits', () => {
     let number = 1;
     for (let kill = 0; kill < kills; kill++) {
       const order = Array.from({ length: 8 }, () => 'pct'[Math.floor(random() * 3)]).join('');
-      // From the reading of what is there to some ten commits.
-      const lines = await killedChild(folder, number, order, random() * 40);
+      // While it reads what is there, or in any of some ten commits, which take a few milliseconds each.
+      const when = { lines: 1 + Math.floor(random() * 24), ms: random() * 8 };
+      const lines = await killedChild(folder, number, order, when);
       const may = new Set([durable]);
       let tried: string | undefined;
       for (const line of lines) {

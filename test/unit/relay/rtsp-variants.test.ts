@@ -408,4 +408,13 @@ describe('RTSP variants: signs of life', () => {
       assert.equal(relay.monitor.endedViewers()[0]?.outcome?.cause, 'idle-timeout');
     });
   }
+
+  it('holds the timeout a viewer was told when it is changed for others meanwhile (RFC 2326 s.12.37)', async () => {
+    await watch(relay.dial(address), [[video, udp(7000)]]);
+    relay.limits = { ...relay.limits, sessionTimeoutSeconds: 1 };
+    await clock.pass(5_000);
+    assert.equal(relay.monitor.viewers().length, 1);
+    await clock.pass(10_000);
+    assert.equal(relay.monitor.viewers().length, 0);
+  });
 });

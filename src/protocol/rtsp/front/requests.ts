@@ -143,7 +143,7 @@ async function setUpTrack(
         'Session',
         formatSession({
           rtspSessionId: session.rtspSessionId,
-          timeoutSeconds: connection.parts.limits().sessionTimeoutSeconds,
+          timeoutSeconds: session.viewer.timeoutMs / 1000,
         }),
       ],
     ],

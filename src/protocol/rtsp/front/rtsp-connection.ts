@@ -20,7 +20,6 @@ const maxWaiting = 64;
 export interface RtspFrontLimits extends MessageLimits {
   readonly firstRequestMs: number;
   readonly idleMs: number;
-  readonly sessionTimeoutSeconds: number;
 }
 
 /** What a connection of the front works with. */
