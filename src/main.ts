@@ -6,7 +6,9 @@ import type { StoreReader } from '#storage';
 import type { OutboxStatus } from './operations/index.ts';
 
 const usage = `usage:
-  weir run --config FILE --data DIR   relay, until it is told to stop
+  weir run --config FILE --data DIR [--console PORT]
+                                      relay, until it is told to stop; PORT: serial port with the
+                                      console as long as the configuration names none
   weir console --data DIR             the operator's console of the daemon of that data folder, see docs/console.md
   weir console -c COMMAND... --data DIR
                                       carries out these commands; without -c and terminal those on standard input
@@ -29,10 +31,11 @@ async function main(args: string[]): Promise<void> {
   const [command = 'help', ...rest] = args;
   switch (command) {
     case 'run': {
-      const { config, data } = options(rest, { config: { type: 'string' }, data: { type: 'string' } });
+      const types = { config: { type: 'string' }, data: { type: 'string' }, console: { type: 'string' } } as const;
+      const { config, data, console: port } = options(rest, types);
       if (!config || !data) throw new WeirError('USAGE', 'run needs --config FILE and --data DIR');
       const { run } = await import('./run.ts');
-      return run(config, data);
+      return run(config, data, port);
     }
     case 'console':
       process.exitCode = await openConsole(rest);

@@ -1,5 +1,5 @@
 /** Where the console is put together: what it may ask of the box, and the ways to it. */
-import { type Alarms, type Clock, type Closeable, CloseStack, type Log, WeirError } from '#base';
+import { type Alarms, type Clock, type Closeable, CloseStack, type Log, WeirError, weirVersion } from '#base';
 import type { SerialPorts } from '#hal';
 import type { Store } from '#storage';
 import type { Config, Configurations } from './config/index.ts';
@@ -10,12 +10,16 @@ import {
   configurationTree,
   type Operations,
   operationalCommands,
+  revertedText,
   SerialConsole,
   serveControlConsole,
 } from './console/index.ts';
 import { abandonDeliveries, outboxStatus, requeueDeliveries, type Updates } from './operations/index.ts';
 import type { Relay } from './relay.ts';
 import type { ControlCommands, ControlStreams } from './status/index.ts';
+
+/** Of a box that was never configured. */
+const firstCommand = operationalCommands.find(({ path }) => path === 'setup')?.path;
 
 /** What of the box is there by now: the console is there first. */
 export interface Box {
@@ -75,6 +79,8 @@ export class OperatorConsole implements Closeable {
   readonly #log: Log;
   readonly #clock: Clock;
   #serial: SerialConsole | undefined;
+  /** Where the console is as long as the configuration does not say. */
+  #defaultPort: string | undefined;
 
   constructor(options: { box: Box; operations: Operations; clock: Clock; log: Log }) {
     const { box, operations, clock, log } = options;
@@ -95,6 +101,8 @@ export class OperatorConsole implements Closeable {
         idleMinutes: () => box.config().console.idleMinutes,
         historyLines: () => box.config().console.history,
         notices: async () => noticesOf(box),
+        reverted: () => box.configurations()?.reverted(),
+        firstCommand: () => (box.configurations()?.config === undefined ? firstCommand : undefined),
       },
     });
   }
@@ -109,8 +117,9 @@ export class OperatorConsole implements Closeable {
     },
   };
 
-  /** The HAL is there: from now on the console is on the serial port of the configuration, too. */
-  openSerial(ports: SerialPorts): void {
+  /** The HAL is there: from now on the console is on the serial port of the configuration, or of the board, too. */
+  openSerial(ports: SerialPorts, defaultPort: string | undefined): void {
+    this.#defaultPort = defaultPort;
     const { alarms } = this.#box;
     const parts = { console: this.#console, ports, alarms, clock: this.#clock, log: this.#log };
     this.#serial = this.#parts.use(new SerialConsole(parts));
@@ -119,7 +128,7 @@ export class OperatorConsole implements Closeable {
 
   /** The configuration has changed. */
   reconfigure(): void {
-    const { port, baud } = this.#box.config().console;
+    const { port = this.#defaultPort, baud } = this.#box.config().console;
     this.#serial?.configure({ port, baud: Number(baud) });
   }
 
@@ -132,8 +141,16 @@ export class OperatorConsole implements Closeable {
   }
 }
 
-function noticesOf({ alarms }: Box): readonly string[] {
+function noticesOf({ alarms, configurations }: Box): readonly string[] {
   const standing = alarms.standing();
-  if (standing.length === 0) return [];
-  return [`alarms: ${standing.map(({ text }) => text).join('; ')} (show alarms)`];
+  const reverted = configurations()?.reverted();
+  const unconfirmed = configurations()?.unconfirmed();
+  return [
+    `Weir ${weirVersion}`,
+    ...(standing.length === 0 ? [] : [`${standing.length} alarms stand: show alarms`]),
+    ...(reverted === undefined ? [] : [revertedText(reverted)]),
+    ...(unconfirmed === undefined
+      ? []
+      : [`a commit of ${unconfirmed.who} goes back in ${unconfirmed.remainingSeconds} s unless it is confirmed`]),
+  ];
 }

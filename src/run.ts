@@ -18,8 +18,12 @@ const endMs = 10_000;
  */
 const keepYoungHeapSmall = '--semi-space-growth-factor=1';
 
-/** The appliance: relays until SIGTERM or SIGINT. */
-export async function run(configFile: string, dataDir: string): Promise<void> {
+/** The appliance: relays until SIGTERM or SIGINT. `consolePort`: where the console is unless the configuration says where. */
+export async function run(
+  configFile: string,
+  dataDir: string,
+  consolePort: string | undefined,
+): Promise<void> {
   setFlagsFromString(keepYoungHeapSmall);
   const clock = systemClock;
   let configurations: Configurations | undefined;
@@ -59,7 +63,7 @@ export async function run(configFile: string, dataDir: string): Promise<void> {
   configurations.follow(appliance);
   updates = new Updates({ rootVerbs: appliance.hal.rootVerbs, folder: dataDir, version: weirVersion });
   box.use(new HealthKeeping(appliance, { dataDir, updates, alarms, clock, log }));
-  operator.openSerial(appliance.hal.serialPorts);
+  operator.openSerial(appliance.hal.serialPorts, consolePort);
   configurations.changed.on(() => operator.reconfigure());
   await stop;
   await box.close();

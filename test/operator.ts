@@ -19,8 +19,11 @@ export class Operator {
     line.on('error', () => {});
   }
 
-  type(text: string | Uint8Array): void {
-    this.#line.write(text);
+  /** Resolves when the line has taken it, for whoever types more than it takes at once. */
+  type(text: string | Uint8Array): Promise<void> {
+    return new Promise((resolve) => {
+      this.#line.write(text, () => resolve());
+    });
   }
 
   /** All that was seen so far. */
@@ -53,7 +56,7 @@ export class Operator {
 
   /** Types a line; what is shown between it and the next prompt, which may have two lines; lines ended by "\n". */
   async command(line: string): Promise<string> {
-    this.type(`${line}\r`);
+    void this.type(`${line}\r`);
     // The line comes back as it is typed, perhaps wrapped; what is behind its end is the answer.
     const seen = await this.sees(/\r\n(?:[\s\S]*\r\n)?(?:\[edit[^\]\n]*\]\r\n)?[\w.-]+@[\w.-]+[>#] $/);
     const answer = seen.slice(seen.indexOf('\r\n') + 2, seen.lastIndexOf('\r\n') + 2);
@@ -63,9 +66,9 @@ export class Operator {
   /** Logs in where a console asks who is there. */
   async logIn(name: string, password: string): Promise<void> {
     await this.sees(/login: $/);
-    this.type(`${name}\r`);
+    void this.type(`${name}\r`);
     await this.sees(/Password: $/);
-    this.type(`${password}\r`);
+    void this.type(`${password}\r`);
     await this.sees(/@[\w.-]+> $/);
   }
 }

@@ -25,6 +25,12 @@ export class SimSerialPorts implements SerialPorts {
     this.#devices.get(path)?.holders.push(holder);
   }
 
+  closeElsewhere(path: string, pid: number): void {
+    const holders = this.#devices.get(path)?.holders ?? [];
+    const at = holders.findIndex((holder) => holder.pid === pid);
+    if (at >= 0) holders.splice(at, 1);
+  }
+
   async open({ path, baud }: SerialPortOptions): Promise<SerialPort> {
     const device = this.#devices.get(path);
     const why = device === undefined ? 'ENOENT' : this.#open.has(path) ? 'it is locked' : undefined;

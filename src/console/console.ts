@@ -1,8 +1,8 @@
 import { type Clock, isWeirError, type Log } from '#base';
-import type { Configurations } from '../config/index.ts';
+import type { Configurations, RevertedCommit } from '../config/index.ts';
 import type { Account } from './accounts.ts';
 import type { Operations } from './operations.ts';
-import { type ScriptOutput, ScriptScreen } from './screen.ts';
+import { type ScriptOutput, ScriptScreen, TerminalScreen } from './screen.ts';
 import { runSession } from './session.ts';
 import { Shell, type Trees, type User } from './shell.ts';
 import { History, type Terminal } from './terminal/index.ts';
@@ -15,8 +15,12 @@ export interface ConsoleFacts {
   /** 0: nobody is logged out for typing nothing. */
   idleMinutes(): number;
   historyLines(): number;
-  /** What whoever comes should know at once, a line each: alarms, a commit that was reverted. */
+  /** What whoever comes should know at once, a line each. */
   notices(): Promise<readonly string[]>;
+  /** The commit that was taken back last. */
+  reverted(): RevertedCommit | undefined;
+  /** The command that leads through the first steps, as long as the box has no configuration. */
+  firstCommand(): string | undefined;
 }
 
 /** The operator's console: sessions at terminals, and scripts. What they travel over is somebody else's matter. */
@@ -53,11 +57,16 @@ export class Console {
     try {
       terminal.askSize();
       for (const notice of await this.facts.notices()) terminal.write(`${notice}\n`);
+      const firstCommand = this.facts.firstCommand();
+      if (firstCommand !== undefined) {
+        await shell.execute(firstCommand, new TerminalScreen(terminal), { indentation: 0 });
+      }
+      const news = this.#news();
       await runSession({
         terminal,
         shell,
         history: new History(this.facts.historyLines()),
-        prompt: () => shell.prompt(this.facts.name()),
+        prompt: () => `${news()}${shell.prompt(this.facts.name())}`,
       });
       await terminal.flush();
     } catch (error) {
@@ -81,6 +90,17 @@ export class Console {
       if (isWeirError(error, 'CONSOLE_CLOSED')) return false;
       throw error;
     }
+  }
+
+  /** What happened to the configuration since it was asked last: it is told before the next prompt. */
+  #news(): () => string {
+    let known = this.facts.reverted();
+    return () => {
+      const reverted = this.facts.reverted();
+      if (reverted === known || reverted === undefined) return '';
+      known = reverted;
+      return `${revertedText(reverted)}\n`;
+    };
   }
 
   #shell(user: User): Shell {
@@ -109,3 +129,7 @@ export class Console {
 }
 
 const idleCheckMs = 5000;
+
+/** What was taken back, and why: a line, and the changes below it. */
+export const revertedText = ({ who, at, because, changes }: RevertedCommit): string =>
+  [`the commit of ${who} at ${new Date(at).toISOString()} was taken back: ${because}`, ...changes].join('\n');

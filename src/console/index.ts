@@ -11,7 +11,7 @@ export {
 export { CommandTree } from './command-tree.ts';
 export { commandGroups, operationalCommands } from './commands/index.ts';
 export { configurationCommands, configurationTree } from './configuration/index.ts';
-export { Console, type ConsoleFacts } from './console.ts';
+export { Console, type ConsoleFacts, revertedText } from './console.ts';
 export { serveControlConsole } from './control-console.ts';
 export type { AlarmsStatus, Operations } from './operations.ts';
 export { hashPassword, shortestPassword } from './password.ts';

@@ -33,6 +33,7 @@ export class Login {
       if (name === undefined || name.trim() === '') continue;
       const password = await answer(terminal, 'Password: ', true);
       if (password === undefined) continue;
+      await terminal.flush();
       const account = this.#accounts().find((one) => one.name === name.trim());
       // A hash that cannot be computed lets nobody in.
       const right = await checkPassword(password, account?.passwordHash).catch(() => false);

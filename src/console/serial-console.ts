@@ -24,7 +24,6 @@ export class SerialConsole implements Closeable {
   readonly #alarms: Alarms;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #firstSteps: ((terminal: Terminal) => Promise<void>) | undefined;
   #settings: SerialSettings = { port: undefined, baud: 0 };
   #stop: AbortController | undefined;
   #serving: Promise<void> = Promise.resolve();
@@ -35,15 +34,12 @@ export class SerialConsole implements Closeable {
     alarms: Alarms;
     clock: Clock;
     log: Log;
-    /** What a box without a configuration asks whoever comes first. */
-    firstSteps?: (terminal: Terminal) => Promise<void>;
   }) {
     this.#console = options.console;
     this.#ports = options.ports;
     this.#alarms = options.alarms;
     this.#clock = options.clock;
     this.#log = options.log;
-    this.#firstSteps = options.firstSteps;
   }
 
   /** Moves the console to another port, or to another speed; leaves it alone when it is there. */
@@ -72,7 +68,7 @@ export class SerialConsole implements Closeable {
       log: this.#log,
     });
     let retryMs = firstRetryMs;
-    while (!stop.aborted) {
+    for (;;) {
       try {
         await using port = await this.#ports.open({ path, baud });
         this.#alarms.clear(missing, path);
@@ -84,6 +80,7 @@ export class SerialConsole implements Closeable {
         const text = describeError(error);
         this.#alarms.raise({ name: missing, subject: path, severity: 'minor', text });
       }
+      if (stop.aborted) break;
       await this.#clock.sleep(retryMs, stop).catch(() => {});
       retryMs = Math.min(2 * retryMs, longestRetryMs);
     }
@@ -101,7 +98,6 @@ export class SerialConsole implements Closeable {
       const leave = () => terminal.hangUp('the console moves');
       stop.addEventListener('abort', leave, { once: true });
       try {
-        if (this.#firstSteps !== undefined) await this.#firstSteps(terminal);
         const user = await this.#user(terminal, login);
         await this.#console.attend(terminal, user, port.path);
       } catch (error) {

@@ -52,7 +52,7 @@ export class ScriptedConsole implements AsyncDisposable {
   }
 
   type(text: string | Uint8Array): void {
-    this.#operator.type(text);
+    void this.#operator.type(text);
   }
 
   command(line: string): Promise<string> {
