@@ -4,6 +4,8 @@ export type { Hal, HalOptions } from './hal.ts';
 export type { Forwarding, Interception, InterceptionPlan } from './interception.ts';
 export { openLinuxHal } from './linux/linux-hal.ts';
 export {
+  type DhcpFamily,
+  type Lease,
   type Nic,
   type NicAddress,
   type NicConfig,
@@ -11,6 +13,7 @@ export {
   type NicMatch,
   type NicPort,
   type NicRole,
+  type NicRoute,
   type Nics,
   nicRoles,
   type Route,

@@ -17,11 +17,43 @@ export interface NicConfig extends NicMatch {
   /** `192.0.2.1/24`, `2001:db8::1/64`. Empty: the NIC keeps those it has. */
   readonly addresses: readonly string[];
   readonly mtu?: number;
+  /** The role is this VLAN (IEEE 802.1Q) of the NIC; a device is made for it. */
+  readonly vlan?: number;
+  /** Static routes by this NIC. */
+  readonly routes?: readonly NicRoute[];
+  /** Gets addresses, routes and name servers by DHCP as well. IPv6 routes come by router advertisements. */
+  readonly dhcp4?: boolean;
+  readonly dhcp6?: boolean;
+}
+
+export interface NicRoute {
+  /** `0.0.0.0/0` and `::/0`: the default route. */
+  readonly prefix: string;
+  /** The gateway, of the same family. */
+  readonly via: string;
+}
+
+export type DhcpFamily = 4 | 6;
+
+/** What a DHCP server lent the box. */
+export interface Lease {
+  readonly family: DhcpFamily;
+  /** With its prefix length. */
+  readonly address: string;
+  readonly server: string | undefined;
+  readonly routers: readonly string[];
+  readonly nameServers: readonly string[];
+  /** When it was got or renewed last; wall clock, milliseconds since 1970. */
+  readonly obtainedAt: number;
+  /** From then on; undefined: for ever. */
+  readonly seconds: number | undefined;
 }
 
 export interface NicAddress {
   readonly address: string;
   readonly prefixLength: number;
+  /** Somebody else on the link has it (RFC 4862 s.5.4): it is not used. */
+  readonly duplicate?: true;
 }
 
 /** One NIC as it is now. `rx`/`tx` as the NIC sees them. */
@@ -33,6 +65,8 @@ export interface Nic {
   readonly mtu: number;
   readonly linkUp: boolean;
   readonly addresses: readonly NicAddress[];
+  /** One for each family that is got by DHCP; `lease` undefined: no server has given any yet. */
+  readonly dhcp: readonly { readonly family: DhcpFamily; readonly lease: Lease | undefined }[];
 }
 
 export interface NicCounters {
@@ -94,6 +128,6 @@ export interface Nics extends Closeable {
   list(): Promise<readonly NicPort[]>;
   /** The main routing table, both families. */
   routes(): Promise<readonly Route[]>;
-  /** A NIC changed: link, address, MTU, or it went away (`linkUp` false). */
+  /** A NIC changed: link, address, lease, MTU, or it went away (`linkUp` false). */
   readonly changed: Signal<Nic>;
 }

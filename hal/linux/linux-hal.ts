@@ -2,6 +2,7 @@ import { CloseStack, systemClock } from '#base';
 import { openDatapath } from '../datapath/datapath.ts';
 import type { Hal, HalOptions } from '../hal.ts';
 import { LinuxBoard } from './board.ts';
+import { DhcpClients } from './dhcp-clients.ts';
 import { LinuxForwarding } from './forwarding.ts';
 import { LinuxInterception } from './interception.ts';
 import { Nft } from './nft.ts';
@@ -27,7 +28,9 @@ export async function openLinuxHal({ log, realtime, engineThreads }: HalOptions)
     const nft = new Nft();
     // Asked before anything is changed: without nft, or without the rights, nothing shall be half-installed.
     await nft.describeTable('inet', WEIR_TABLE);
-    const nics = owned.use(await LinuxNics.open(network, log));
+    const dhcp = owned.use(new DhcpClients({ clock, log }));
+    await dhcp.open();
+    const nics = owned.use(await LinuxNics.open(network, dhcp, log));
     const interception = owned.use(new LinuxInterception({ nft, network, clock, log }));
     const datapath = owned.use(openDatapath({ realtime, log, threads: engineThreads }));
     return {

@@ -1,7 +1,9 @@
 /** What to do to a NIC so that it is as configured: plain data, made without touching anything. */
 import { WeirError } from '#base';
-import { AF_INET6, familyOf, type IpPrefix, isLinkLocal, parseIp, parsePrefix } from '../ip-address.ts';
-import type { NicConfig, NicMatch, NicRole } from '../nics.ts';
+import { AF_INET, familyOf, type IpPrefix, isLinkLocal, parseIp, parsePrefix } from '../ip-address.ts';
+import type { DhcpFamily, NicConfig, NicMatch, NicRole } from '../nics.ts';
+import type { KernelRoute } from './route-messages.ts';
+import { planRoutes, type RouteStep } from './route-plan.ts';
 import type { InterfaceAddress, Link } from './rtnetlink-messages.ts';
 
 /** A link, and where sysfs has it: `/devices/pci0000:00/0000:00:03.0/net/eth0`. */
@@ -14,7 +16,28 @@ export type NicStep =
   | { readonly kind: 'mtu'; readonly link: Link; readonly mtu: number }
   | { readonly kind: 'up'; readonly link: Link }
   | { readonly kind: 'add-address'; readonly link: Link; readonly prefix: IpPrefix }
-  | { readonly kind: 'remove-address'; readonly link: Link; readonly address: InterfaceAddress };
+  | { readonly kind: 'remove-address'; readonly link: Link; readonly address: InterfaceAddress }
+  | RouteStep
+  | {
+      readonly kind: 'start-dhcp' | 'stop-dhcp';
+      readonly link: Pick<Link, 'device'>;
+      readonly family: DhcpFamily;
+    }
+  /** `link`: the NIC it is a VLAN of. */
+  | { readonly kind: 'add-vlan'; readonly link: Link; readonly device: string; readonly vlan: number }
+  | { readonly kind: 'remove-vlan'; readonly link: Link };
+
+/** What a NIC has, as far as it can be Weir's doing. */
+export interface NicState {
+  /** Of all NICs. */
+  readonly addresses: readonly InterfaceAddress[];
+  /** Weir's own, of all NICs. */
+  readonly routes: readonly KernelRoute[];
+  /** The DHCP clients that run. */
+  readonly dhcp: readonly { readonly device: string; readonly family: DhcpFamily }[];
+  /** Addresses that DHCP brought. */
+  readonly leased: readonly string[];
+}
 
 /** Stacked on another NIC, whose MAC address they share. */
 const stackedKinds: readonly (string | undefined)[] = [
@@ -85,29 +108,29 @@ const describeNic = ({ link, path }: NicCandidate): string =>
   [link.device, link.mac, path].filter(Boolean).join(' ');
 
 /**
- * The steps from what `link` is to what `config` wants. Addresses are exact where the configuration has any: others go,
- * but not link-local ones and not those the kernel makes out of router advertisements. New ones come first, so that a
- * step that fails has taken nothing away; only an IPv6 address whose prefix length changes must go before it comes.
+ * The steps from what `link` is to what `config` wants. Addresses of a family are exact where the configuration has any or
+ * gets them by DHCP: others go, but not link-local ones, those that DHCP brought, and those the kernel makes out of router
+ * advertisements. What comes goes before what leaves, so that a step that fails has taken nothing away; only an IPv6 address
+ * whose prefix length changes must go before it comes.
  */
-export function planNic(
-  link: Link,
-  present: readonly InterfaceAddress[],
-  config: NicConfig,
-): readonly NicStep[] {
+export function planNic(link: Link, state: NicState, config: NicConfig): readonly NicStep[] {
   const wanted = config.addresses.map(parsePrefix);
-  const mine = present.filter((address) => address.ifindex === link.ifindex);
+  const mine = state.addresses.filter((address) => address.ifindex === link.ifindex);
   const missing = wanted.filter((prefix) => !mine.some((address) => samePrefix(address, prefix)));
   const surplus = mine.filter(
     (address) =>
-      wanted.length > 0 &&
-      !address.autoconfigured &&
-      !isLinkLocal(parseIp(address.address) ?? new Uint8Array()) &&
-      !wanted.some((prefix) => samePrefix(address, prefix)),
+      (wanted.length > 0 || asksDhcp(config, versionOf(address.address))) &&
+      !wanted.some((prefix) => samePrefix(address, prefix)) &&
+      !comesByItself(address, state, config),
   );
   const blocking = surplus.filter(
-    (address) => isIPv6(address.address) && missing.some((prefix) => prefix.address === address.address),
+    ({ address }) => versionOf(address) === 6 && missing.some((prefix) => prefix.address === address),
   );
   const remove = (address: InterfaceAddress): NicStep => ({ kind: 'remove-address', link, address });
+  const routes = planRoutes(link, state.routes, config);
+  const runs = (family: DhcpFamily) =>
+    state.dhcp.some((client) => client.device === link.device && client.family === family);
+  const dhcp = ([4, 6] as const).filter((family) => runs(family) !== asksDhcp(config, family));
   return [
     ...(config.mtu !== undefined && config.mtu !== link.mtu
       ? [{ kind: 'mtu', link, mtu: config.mtu } as const]
@@ -115,11 +138,64 @@ export function planNic(
     ...(link.up ? [] : [{ kind: 'up', link } as const]),
     ...blocking.map(remove),
     ...missing.map((prefix) => ({ kind: 'add-address', link, prefix }) as const),
+    ...routes,
+    ...dhcp.map((family) => ({ kind: runs(family) ? 'stop-dhcp' : 'start-dhcp', link, family }) as const),
     ...surplus.filter((address) => !blocking.includes(address)).map(remove),
+  ];
+}
+
+export const asksDhcp = (config: NicConfig, family: DhcpFamily): boolean =>
+  (family === 4 ? config.dhcp4 : config.dhcp6) === true;
+
+/** Not by the configuration's addresses, and to stay all the same. */
+function comesByItself(address: InterfaceAddress, { leased }: NicState, config: NicConfig): boolean {
+  const bytes = parseIp(address.address) ?? new Uint8Array();
+  if (address.autoconfigured || isLinkLocal(bytes)) return true;
+  if (!asksDhcp(config, versionOf(address.address))) return false;
+  return !address.permanent || leased.includes(address.address);
+}
+
+/** The name of a role's VLAN. It does not change with that of the NIC. */
+export const vlanDevice = (role: NicRole, vlan: number): string => `${role}.${vlan}`;
+
+/** By this text Weir knows a VLAN it made, also one of a Weir before it. */
+export const vlanAlias = 'weir';
+
+export const findVlan = (
+  links: Iterable<Link>,
+  parent: Link,
+  device: string,
+  vlan: number,
+): Link | undefined =>
+  [...links].find((link) => link.device === device && link.parent === parent.ifindex && link.vlan === vlan);
+
+/** The VLAN of a role is to be made. The NIC must be on for it, and take packets as long. */
+export function planVlan(role: NicRole, parent: Link, vlan: number, mtu = 0): readonly NicStep[] {
+  return [
+    ...(mtu > parent.mtu ? [{ kind: 'mtu', link: parent, mtu } as const] : []),
+    ...(parent.up ? [] : [{ kind: 'up', link: parent } as const]),
+    { kind: 'add-vlan', link: parent, device: vlanDevice(role, vlan), vlan },
+  ];
+}
+
+/** DHCP clients and VLANs of a configuration that is no more. */
+export function planStrays(
+  links: Iterable<Link>,
+  kept: readonly Link[],
+  state: NicState,
+): readonly NicStep[] {
+  const clients = state.dhcp.filter(({ device }) => !kept.some((link) => link.device === device));
+  const vlans = [...links].filter(
+    (link) => link.vlan !== undefined && link.alias === vlanAlias && !kept.includes(link),
+  );
+  return [
+    ...clients.map(({ device, family }) => ({ kind: 'stop-dhcp', link: { device }, family }) as const),
+    ...vlans.map((link) => ({ kind: 'remove-vlan', link }) as const),
   ];
 }
 
 const samePrefix = (a: IpPrefix, b: IpPrefix): boolean =>
   a.address === b.address && a.prefixLength === b.prefixLength;
 
-const isIPv6 = (address: string): boolean => familyOf(parseIp(address) ?? new Uint8Array(4)) === AF_INET6;
+const versionOf = (address: string): DhcpFamily =>
+  familyOf(parseIp(address) ?? new Uint8Array(4)) === AF_INET ? 4 : 6;

@@ -1,4 +1,5 @@
 import { realpath } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { describeError, type Log, Signal, WeirError } from '#base';
@@ -14,28 +15,44 @@ import {
   nicRoles,
   type Route,
 } from '../nics.ts';
+import type { DhcpClients } from './dhcp-clients.ts';
 import { isErrno } from './netlink.ts';
 import { readNicHardware } from './nic-listing.ts';
-import { findNic, matchingNics, type NicCandidate, type NicStep, planNic } from './nic-plan.ts';
-import { readRoutes } from './route-listing.ts';
+import {
+  asksDhcp,
+  findNic,
+  findVlan,
+  matchingNics,
+  type NicCandidate,
+  type NicState,
+  type NicStep,
+  planNic,
+  planStrays,
+  planVlan,
+  vlanDevice,
+} from './nic-plan.ts';
+import { NicSteps } from './nic-steps.ts';
+import { ipFamilies, readRoutes } from './route-listing.ts';
+import { type KernelRoute, WEIR_PROTOCOL } from './route-messages.ts';
 import type { NetworkNotice, Rtnetlink } from './rtnetlink.ts';
 import type { InterfaceAddress, Link } from './rtnetlink-messages.ts';
 import { SerialQueue } from './serial-queue.ts';
-import { writeSysctl } from './sysctl.ts';
 
 type NicConfigs = Readonly<Record<NicRole, NicConfig>>;
 
 /**
  * Removing an IPv4 address takes secondary ones of its subnet with it where the kernel does not promote them: the state
- * is read again until nothing is left to do.
+ * is read again until nothing is left to do. A VLAN is made in one round and configured in the next.
  */
-const ROUNDS = 4;
+const ROUNDS = 6;
 const SYSFS_NICS = '/sys/class/net';
 
 /** The NICs of this machine, by rtnetlink. */
 export class LinuxNics implements Nics {
   readonly changed: Signal<Nic>;
   readonly #network: Rtnetlink;
+  readonly #dhcp: DhcpClients;
+  readonly #steps: NicSteps;
   readonly #log: Log;
   readonly #queue = new SerialQueue();
   readonly #links = new Map<number, Link>();
@@ -51,18 +68,21 @@ export class LinuxNics implements Nics {
   #config: NicConfigs | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(network: Rtnetlink, log: Log) {
+  private constructor(network: Rtnetlink, dhcp: DhcpClients, log: Log) {
     this.#network = network;
+    this.#dhcp = dhcp;
+    this.#steps = new NicSteps({ network, dhcp, log });
     this.#log = log;
     this.changed = new Signal((error) => log.error('NIC listener failed', { error: describeError(error) }));
     this.#listening = [
       network.notice.on((notice) => this.#learn(notice)),
       network.resynced.on(() => this.#inBackground('read the NICs again', () => this.#readAll())),
+      dhcp.changed.on(() => this.#refresh()),
     ];
   }
 
-  static async open(network: Rtnetlink, log: Log): Promise<LinuxNics> {
-    const nics = new LinuxNics(network, log);
+  static async open(network: Rtnetlink, dhcp: DhcpClients, log: Log): Promise<LinuxNics> {
+    const nics = new LinuxNics(network, dhcp, log);
     await nics.#readAll();
     return nics;
   }
@@ -70,7 +90,10 @@ export class LinuxNics implements Nics {
   apply(config: NicConfigs): Promise<void> {
     return this.#queue.run(async () => {
       if (this.#closing) throw new WeirError('ALREADY_CLOSED', 'the NICs are closed');
-      for (const role of nicRoles) config[role].addresses.forEach(parsePrefix);
+      for (const role of nicRoles) {
+        config[role].addresses.forEach(parsePrefix);
+        config[role].routes?.forEach(({ prefix }) => void parsePrefix(prefix));
+      }
       const found = await this.#converge(config, nicRoles);
       this.#config = config;
       this.#bind(found);
@@ -141,21 +164,53 @@ export class LinuxNics implements Nics {
     try {
       for (let round = 1; ; round += 1) {
         await this.#readAll();
-        const found = findLinks(config, roles, await this.#candidates());
-        const present = [...this.#addresses.values()];
-        const steps = [...found].flatMap(([role, link]) => planNic(link, present, config[role]));
+        const { found, steps } = await this.#plan(config, roles);
         if (steps.length === 0) return found;
         if (round > ROUNDS) throw notKept(steps);
         for (const step of steps) {
           undo.push(step);
-          await this.#execute(step);
+          await this.#steps.execute(step);
         }
       }
     } catch (error) {
-      for (const step of undo.reverse()) await this.#takeBack(step);
+      for (const step of undo.reverse()) await this.#steps.takeBack(step);
       await this.#readAll();
       throw error;
     }
+  }
+
+  /** What is left to do; `found` holds the roles whose link is there already. */
+  async #plan(
+    config: NicConfigs,
+    roles: readonly NicRole[],
+  ): Promise<{ found: ReadonlyMap<NicRole, Link>; steps: readonly NicStep[] }> {
+    const state = await this.#state();
+    const found = new Map<NicRole, Link>();
+    const steps: NicStep[] = [];
+    for (const [role, nic] of findLinks(config, roles, await this.#candidates())) {
+      const { vlan, mtu } = config[role];
+      const link =
+        vlan === undefined ? nic : findVlan(this.#links.values(), nic, vlanDevice(role, vlan), vlan);
+      if (link) found.set(role, link);
+      steps.push(...(link ? planNic(link, state, config[role]) : planVlan(role, nic, vlan ?? 0, mtu)));
+    }
+    // The last: nothing is taken away before all else has gone well.
+    if (found.size === nicRoles.length) {
+      steps.push(...planStrays(this.#links.values(), [...found.values()], state));
+    }
+    return { found, steps };
+  }
+
+  async #state(): Promise<NicState> {
+    const routes: KernelRoute[] = [];
+    for (const family of ipFamilies())
+      routes.push(...(await this.#network.mainRoutes(family, WEIR_PROTOCOL)));
+    const dhcp = this.#dhcp.running;
+    const leased = dhcp.flatMap(({ device, family }) => {
+      const lease = this.#dhcp.lease(device, family);
+      return lease ? [parsePrefix(lease.address).address] : [];
+    });
+    return { addresses: [...this.#addresses.values()], routes, dhcp, leased };
   }
 
   /** The links, each with its place in sysfs where that shows this network namespace. */
@@ -166,38 +221,6 @@ export class LinuxNics implements Nics {
         return { link, path: path?.replace(/^\/sys/, '') };
       }),
     );
-  }
-
-  async #execute(step: NicStep): Promise<void> {
-    const { link } = step;
-    switch (step.kind) {
-      case 'mtu':
-        return await this.#network.setMtu(link, step.mtu);
-      case 'up':
-        return await this.#network.setUp(link, true);
-      case 'add-address':
-        return await this.#network.addAddress(link, step.prefix.address, step.prefix.prefixLength);
-      case 'remove-address':
-        // Where it cannot be set, the next round adds again what went with the address.
-        await writeSysctl(`net/ipv4/conf/${link.device}/promote_secondaries`, '1').catch(() => {});
-        return await this.#network.removeAddress(link, step.address.address, step.address.prefixLength);
-    }
-  }
-
-  async #takeBack(step: NicStep): Promise<void> {
-    const { link } = step;
-    try {
-      if (step.kind === 'mtu') await this.#network.setMtu(link, link.mtu);
-      else if (step.kind === 'up') await this.#network.setUp(link, false);
-      else if (step.kind === 'remove-address') await this.#network.restoreAddress(step.address);
-      else await this.#network.removeAddress(link, step.prefix.address, step.prefix.prefixLength);
-    } catch (error) {
-      this.#log.error('NIC not put back', {
-        device: link.device,
-        step: step.kind,
-        error: describeError(error),
-      });
-    }
   }
 
   async #readAll(): Promise<void> {
@@ -225,9 +248,15 @@ export class LinuxNics implements Nics {
       this.#unread.push(notice);
       return;
     }
+    const wasUp = notice.kind === 'link' && this.#links.get(notice.link.ifindex)?.up;
     this.#store(notice);
     if (notice.kind !== 'link' && notice.kind !== 'address') return;
     this.#refresh();
+    const isBound = notice.kind === 'link' && [...this.#bound.values()].includes(notice.link.ifindex);
+    if (isBound && !notice.gone && notice.link.up && wasUp === false) {
+      // Switched off, the kernel forgets the routes of a NIC and its IPv6 addresses.
+      this.#inBackground('configure the NIC again', () => this.#configureAgain());
+    }
     const lost = nicRoles.some(
       (role) => this.#bound.has(role) && !this.#links.has(this.#bound.get(role) ?? 0),
     );
@@ -263,9 +292,19 @@ export class LinuxNics implements Nics {
     );
     if (roles.length === 0) return;
     // Bound first: a configuration that fails is reported once, not again with every notice it causes.
-    this.#bind(findLinks(config, roles, candidates));
-    await this.#converge(config, roles);
+    const whole = roles.filter((role) => config[role].vlan === undefined);
+    this.#bind(findLinks(config, whole, candidates));
+    this.#bind(await this.#converge(config, roles));
     for (const role of roles) this.#log.info('NIC bound again', { role, device: this.get(role).device });
+  }
+
+  async #configureAgain(): Promise<void> {
+    const config = this.#config;
+    if (!config || this.#closing) return;
+    await this.#converge(
+      config,
+      nicRoles.filter((role) => this.#links.has(this.#bound.get(role) ?? 0)),
+    );
   }
 
   #bind(links: ReadonlyMap<NicRole, Link>): void {
@@ -280,6 +319,7 @@ export class LinuxNics implements Nics {
       const now = this.#nicOf(role, ifindex) ?? (before && { ...before, linkUp: false, addresses: [] });
       if (!now || isDeepStrictEqual(before, now)) continue;
       this.#nics.set(role, now);
+      if (before && now.linkUp && !before.linkUp) void this.#dhcp.linkBack(now.device);
       if (before) this.changed.emit(now);
     }
   }
@@ -288,13 +328,23 @@ export class LinuxNics implements Nics {
     const link = this.#links.get(ifindex);
     if (!link) return undefined;
     const { device, mac, mtu, linkUp } = link;
-    return { role, device, ifindex, mac, mtu, linkUp, addresses: this.#addressesOf(ifindex) };
+    const config = this.#config?.[role];
+    const dhcp = ([4, 6] as const)
+      .filter((family) => config && asksDhcp(config, family))
+      .map((family) => ({ family, lease: this.#dhcp.lease(device, family) }));
+    return { role, device, ifindex, mac, mtu, linkUp, addresses: this.#addressesOf(ifindex), dhcp };
   }
 
+  /** IPv4 first; in an order that does not depend on whether they were read or told one by one. */
   #addressesOf(ifindex: number): readonly NicAddress[] {
     return [...this.#addresses.values()]
       .filter((address) => address.ifindex === ifindex)
-      .map(({ address, prefixLength }) => ({ address, prefixLength }));
+      .sort((a, b) => Number(isIPv6(a.address)) - Number(isIPv6(b.address)) || compare(a.address, b.address))
+      .map(({ address, prefixLength, duplicate }) => ({
+        address,
+        prefixLength,
+        ...(duplicate && ({ duplicate } as const)),
+      }));
   }
 
   #inBackground(what: string, work: () => Promise<void>): void {
@@ -303,6 +353,8 @@ export class LinuxNics implements Nics {
     });
   }
 }
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const neighbourKey = (ifindex: number, address: string): string => `${ifindex} ${address}`;
 
@@ -313,7 +365,8 @@ function findLinks(
 ): ReadonlyMap<NicRole, Link> {
   const found = new Map(roles.map((role) => [role, findNic(role, config[role], candidates).link]));
   const { wan, access } = { wan: found.get('wan'), access: found.get('access') };
-  if (wan && wan.ifindex === access?.ifindex) {
+  // Two VLANs of one NIC are two NICs.
+  if (wan && wan.ifindex === access?.ifindex && config.wan.vlan === config.access.vlan) {
     throw new WeirError('CONFIG_BAD_VALUE', `interfaces.wan and interfaces.access are both ${wan.device}`, {
       advice: 'give each role a NIC of its own',
     });

@@ -1,11 +1,8 @@
 import { existsSync } from 'node:fs';
 import { AF_INET, AF_INET6, type IpFamily } from '../ip-address.ts';
 import type { Route } from '../nics.ts';
-import type { KernelRoute } from './route-messages.ts';
+import { type KernelRoute, WEIR_PROTOCOL } from './route-messages.ts';
 import type { Rtnetlink } from './rtnetlink.ts';
-
-/** Marks Weir's own routes, in `ip route show` as `proto 87` (rtnetlink(7), RTPROT_*; 87 is 'W'). */
-export const WEIR_PROTOCOL = 87;
 
 /** rtnetlink(7), RTPROT_*. */
 const protocols: Readonly<Record<number, string>> = {
@@ -18,14 +15,17 @@ const protocols: Readonly<Record<number, string>> = {
   [WEIR_PROTOCOL]: 'weir',
 };
 
+/** Families this kernel has. */
+export const ipFamilies = (): readonly IpFamily[] =>
+  existsSync('/proc/sys/net/ipv6') ? [AF_INET, AF_INET6] : [AF_INET];
+
 /** The main table of both families; routes of the loopback and of multicast are left out. */
 export async function readRoutes(
   network: Rtnetlink,
   deviceOf: (ifindex: number) => string | undefined,
 ): Promise<readonly Route[]> {
-  const families: readonly IpFamily[] = existsSync('/proc/sys/net/ipv6') ? [AF_INET, AF_INET6] : [AF_INET];
   const routes: KernelRoute[] = [];
-  for (const family of families) routes.push(...(await network.mainRoutes(family)));
+  for (const family of ipFamilies()) routes.push(...(await network.mainRoutes(family)));
   return routes
     .filter(({ destination, ifindex }) => deviceOf(ifindex) !== 'lo' && !destination.startsWith('ff'))
     .map(({ destination, prefixLength, gateway, ifindex, protocol, metric, discards }) => ({

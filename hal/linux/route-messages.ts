@@ -1,7 +1,15 @@
 /** rtnetlink(7) messages of the main routing table, as plain data. */
-import { AF_INET, formatIp, type IpFamily, ipFamily } from '../ip-address.ts';
+import {
+  AF_INET,
+  familyOf,
+  formatIp,
+  type IpFamily,
+  type IpPrefix,
+  ipFamily,
+  parseIp,
+} from '../ip-address.ts';
 import type { NetlinkMessage } from './netlink.ts';
-import { type Attributes, attributeU32, parseAttributes, readU32 } from './netlink-codec.ts';
+import { type Attributes, attribute, attributeU32, parseAttributes, readU32 } from './netlink-codec.ts';
 
 const RTMSG_BYTES = 12;
 const RTNEXTHOP_BYTES = 8;
@@ -11,6 +19,7 @@ const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
 const RTA_MULTIPATH = 9;
 const RTA_TABLE = 15;
+const RTNH_F_ONLINK = 4;
 const RTN_UNICAST = 1;
 /** RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT. */
 const leadingNowhere: readonly number[] = [6, 7, 8];
@@ -70,9 +79,41 @@ function wayOf(attributes: Attributes, ifindex: number): Pick<KernelRoute, 'gate
   return { gateway: gateway && formatIp(gateway), ifindex };
 }
 
-/** With strict checking the kernel dumps this table only. */
-export function mainDumpPayload(family: IpFamily): Buffer {
+/** Marks Weir's own routes, in `ip route show` as `proto 87` (rtnetlink(7), RTPROT_*; 87 is 'W'). */
+export const WEIR_PROTOCOL = 87;
+/** Of Weir's own routes: before what DHCP and router advertisements bring, and nobody else's. */
+const WEIR_METRIC = 87;
+
+/** A route that the configuration wants. */
+export interface WantedRoute {
+  readonly destination: IpPrefix;
+  readonly via: string;
+  /** The gateway is on the link, whatever the addresses say: they come later, by DHCP. */
+  readonly onLink: boolean;
+}
+
+export function weirRoutePayload(ifindex: number, { destination, via, onLink }: WantedRoute): Buffer {
+  const to = parseIp(destination.address) ?? new Uint8Array();
+  const payload = Buffer.alloc(RTMSG_BYTES);
+  payload.writeUInt8(familyOf(to), 0);
+  payload.writeUInt8(destination.prefixLength, 1);
+  payload.writeUInt8(WEIR_PROTOCOL, 5);
+  payload.writeUInt8(RTN_UNICAST, 7);
+  payload.writeUInt32LE(onLink ? RTNH_F_ONLINK : 0, 8);
+  return Buffer.concat([
+    payload,
+    attribute(RTA_DST, to),
+    attribute(RTA_GATEWAY, parseIp(via) ?? new Uint8Array()),
+    attributeU32(RTA_OIF, ifindex),
+    attributeU32(RTA_PRIORITY, WEIR_METRIC),
+    attributeU32(RTA_TABLE, RT_TABLE_MAIN),
+  ]);
+}
+
+/** With strict checking the kernel dumps this table only, and with a protocol only its routes. */
+export function mainDumpPayload(family: IpFamily, protocol = 0): Buffer {
   const payload = Buffer.alloc(RTMSG_BYTES);
   payload.writeUInt8(family, 0);
+  payload.writeUInt8(protocol, 5);
   return Buffer.concat([payload, attributeU32(RTA_TABLE, RT_TABLE_MAIN)]);
 }

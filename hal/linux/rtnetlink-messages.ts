@@ -30,8 +30,12 @@ const AF_UNSPEC = 0;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
+const IFLA_LINK = 5;
 const IFLA_LINKINFO = 18;
 const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const IFLA_VLAN_ID = 1;
+const IFLA_IFALIAS = 20;
 const IFLA_STATS64 = 23;
 const IFLA_PERM_ADDRESS = 54;
 const IFF_UP = 0x1;
@@ -41,6 +45,8 @@ const IFA_LOCAL = 2;
 const IFA_FLAGS = 8;
 const IFA_PROTO = 11;
 const IFA_F_TEMPORARY = 0x1;
+const IFA_F_DADFAILED = 0x8;
+const IFA_F_PERMANENT = 0x80;
 const IFAPROT_KERNEL_RA = 2;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
@@ -70,6 +76,12 @@ export interface Link {
   readonly linkUp: boolean;
   /** `veth`, `vlan`, `bridge` ...; undefined for hardware. */
   readonly kind: string | undefined;
+  /** Of the NIC it is stacked on; undefined where there is none. */
+  readonly parent: number | undefined;
+  /** Of a VLAN (IEEE 802.1Q). */
+  readonly vlan: number | undefined;
+  /** Free text, by which those who made it know it again. */
+  readonly alias: string | undefined;
 }
 
 export interface InterfaceAddress {
@@ -78,6 +90,10 @@ export interface InterfaceAddress {
   readonly prefixLength: number;
   /** Made by the kernel out of router advertisements (RFC 4862), and taken away by it. */
   readonly autoconfigured: boolean;
+  /** Without an end to its lifetime. What DHCP made has one, but for leases without end. */
+  readonly permanent: boolean;
+  /** Somebody else on the link has it (RFC 4862 s.5.4.5). */
+  readonly duplicate: boolean;
   /** The message it came in, which RTM_NEWADDR takes to make the same address again. */
   readonly payload: Buffer;
 }
@@ -117,6 +133,7 @@ export function parseLink({ payload }: NetlinkMessage): Link | undefined {
   const attributes = parseAttributes(payload.subarray(IFINFOMSG_BYTES));
   const info = attributes.get(IFLA_LINKINFO);
   const permanent = attributes.get(IFLA_PERM_ADDRESS);
+  const kind = info && readText(parseAttributes(info), IFLA_INFO_KIND);
   return {
     ifindex: payload.readInt32LE(4),
     device: readText(attributes, IFLA_IFNAME) ?? '',
@@ -125,8 +142,35 @@ export function parseLink({ payload }: NetlinkMessage): Link | undefined {
     mtu: readU32(attributes, IFLA_MTU) ?? 0,
     up: (flags & IFF_UP) !== 0,
     linkUp: (flags & IFF_UP) !== 0 && (flags & IFF_LOWER_UP) !== 0,
-    kind: info && readText(parseAttributes(info), IFLA_INFO_KIND),
+    kind,
+    parent: readU32(attributes, IFLA_LINK),
+    vlan: kind === 'vlan' ? vlanOf(info) : undefined,
+    alias: readText(attributes, IFLA_IFALIAS),
   };
+}
+
+function vlanOf(info: Buffer | undefined): number | undefined {
+  const data = info && parseAttributes(info).get(IFLA_INFO_DATA);
+  const id = data && parseAttributes(data).get(IFLA_VLAN_ID);
+  return id && id.length >= 2 ? id.readUInt16LE(0) : undefined;
+}
+
+/** A VLAN of the link `parent`, not switched on. */
+export function vlanPayload(parent: number, device: string, vlan: number): Buffer {
+  const id = Buffer.alloc(2);
+  id.writeUInt16LE(vlan);
+  const kind = attribute(IFLA_INFO_KIND, Buffer.from('vlan'));
+  const data = attribute(IFLA_INFO_DATA, attribute(IFLA_VLAN_ID, id));
+  return Buffer.concat([
+    linkPayload(0),
+    attribute(IFLA_IFNAME, Buffer.from(`${device}\0`)),
+    attributeU32(IFLA_LINK, parent),
+    attribute(IFLA_LINKINFO, Buffer.concat([kind, data])),
+  ]);
+}
+
+export function linkAliasPayload(ifindex: number, alias: string): Buffer {
+  return Buffer.concat([linkPayload(ifindex), attribute(IFLA_IFALIAS, Buffer.from(alias))]);
 }
 
 /** The start of struct rtnl_link_stats64, u64 each: rx/tx packets, rx/tx bytes, rx/tx errors, rx/tx dropped. */
@@ -160,13 +204,18 @@ export function parseInterfaceAddress({ payload }: NetlinkMessage): InterfaceAdd
   // With a peer IFA_ADDRESS is the peer's and IFA_LOCAL ours; IPv6 sends IFA_LOCAL only then.
   const bytes = attributes.get(IFA_LOCAL) ?? attributes.get(IFA_ADDRESS);
   if (!bytes) return undefined;
-  const temporary =
-    payload[0] === AF_INET6 && ((readU32(attributes, IFA_FLAGS) ?? 0) & IFA_F_TEMPORARY) !== 0;
+  // struct ifaddrmsg has room for the lower eight of them only.
+  const flags = readU32(attributes, IFA_FLAGS) ?? payload[2] ?? 0;
+  const isIpv6 = payload[0] === AF_INET6;
+  // In IPv4 the same bit is "secondary".
+  const temporary = isIpv6 && (flags & IFA_F_TEMPORARY) !== 0;
   return {
     ifindex: payload.readUInt32LE(4),
     address: formatIp(bytes),
     prefixLength: payload[1] ?? 0,
     autoconfigured: temporary || attributes.get(IFA_PROTO)?.[0] === IFAPROT_KERNEL_RA,
+    permanent: (flags & IFA_F_PERMANENT) !== 0,
+    duplicate: isIpv6 && (flags & IFA_F_DADFAILED) !== 0,
     payload,
   };
 }

@@ -1,11 +1,18 @@
 import { type Clock, type Closeable, describeError, type Log, Signal, WeirError } from '#base';
 import { AF_INET, type IpFamily, parseIp } from '../ip-address.ts';
 import { isErrno, Netlink, type NetlinkMessage } from './netlink.ts';
-import { type KernelRoute, mainDumpPayload, parseRoutes } from './route-messages.ts';
+import {
+  type KernelRoute,
+  mainDumpPayload,
+  parseRoutes,
+  type WantedRoute,
+  weirRoutePayload,
+} from './route-messages.ts';
 import * as wire from './rtnetlink-messages.ts';
 
 /** RTMGRP_*: LINK, NEIGH, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, RTNLGRP_IPV6_RULE. */
 const GROUPS = 0x1 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x40000;
+const NLM_F_REPLACE = 0x100;
 const NLM_F_EXCL = 0x200;
 const NLM_F_CREATE = 0x400;
 
@@ -95,12 +102,12 @@ export class Rtnetlink implements Closeable {
     }
   }
 
-  /** The main table. */
-  async mainRoutes(family: IpFamily): Promise<readonly KernelRoute[]> {
+  /** The main table; with `protocol` only the routes of who uses that number (RTPROT_*). */
+  async mainRoutes(family: IpFamily, protocol?: number): Promise<readonly KernelRoute[]> {
     const request = {
       what: `list the ${nameOf(family)} routes`,
       type: wire.RTM_GETROUTE,
-      payload: mainDumpPayload(family),
+      payload: mainDumpPayload(family, protocol),
     };
     return (await this.#netlink.dump(request)).flatMap(parseRoutes);
   }
@@ -143,6 +150,39 @@ export class Rtnetlink implements Closeable {
     const payload = wire.addressPayload(link.ifindex, bytesOf(address), prefixLength);
     const what = `remove ${address}/${prefixLength} from ${link.device}`;
     await this.#change(what, wire.RTM_DELADDR, payload, 0, 'EADDRNOTAVAIL');
+  }
+
+  /** A route of Weir's; takes the place of another one of Weir's to the same destination. */
+  async setRoute(link: wire.Link, route: WantedRoute): Promise<void> {
+    const { destination, via } = route;
+    const what = `route ${destination.address}/${destination.prefixLength} via ${via} by ${link.device}`;
+    const payload = weirRoutePayload(link.ifindex, route);
+    await this.#change(what, wire.RTM_NEWROUTE, payload, NLM_F_CREATE | NLM_F_REPLACE);
+  }
+
+  /** One that is not there is fine. */
+  async removeRoute(link: wire.Link, route: WantedRoute): Promise<void> {
+    const { destination, via } = route;
+    const what = `remove the route to ${destination.address}/${destination.prefixLength} via ${via}`;
+    await this.#change(what, wire.RTM_DELROUTE, weirRoutePayload(link.ifindex, route), 0, 'ESRCH', 'ENODEV');
+  }
+
+  /** A VLAN that is there already is fine. */
+  async addVlan(parent: wire.Link, device: string, vlan: number): Promise<void> {
+    const what = `make the VLAN ${vlan} of ${parent.device}`;
+    const payload = wire.vlanPayload(parent.ifindex, device, vlan);
+    await this.#change(what, wire.RTM_NEWLINK, payload, NLM_F_CREATE | NLM_F_EXCL, 'EEXIST');
+  }
+
+  async setAlias(link: wire.Link, alias: string): Promise<void> {
+    const payload = wire.linkAliasPayload(link.ifindex, alias);
+    await this.#change(`name ${link.device} "${alias}"`, wire.RTM_NEWLINK, payload);
+  }
+
+  /** One that is not there is fine. */
+  async removeLink(link: wire.Link): Promise<void> {
+    const payload = wire.linkPayload(link.ifindex);
+    await this.#change(`remove ${link.device}`, wire.RTM_DELLINK, payload, 0, 'ENODEV');
   }
 
   async addRule(rule: wire.PolicyRule): Promise<void> {

@@ -52,6 +52,9 @@ const toTest: readonly SystemPackage[] = [
   { name: 'tshark', provides: ['tshark'] },
   { name: 'tcpdump', provides: ['tcpdump'] },
   { name: 'iputils-ping', provides: ['ping'] },
+  { name: 'traceroute', provides: ['traceroute'] },
+  { name: 'dhcpcd-base', provides: ['dhcpcd'] },
+  { name: 'dnsmasq-base', provides: ['dnsmasq'] },
   { name: 'curl', provides: ['curl'] },
   // The boot loader of the image, as a program.
   { name: 'grub-emu', provides: ['grub-emu'] },

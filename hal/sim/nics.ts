@@ -1,9 +1,29 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Signal, WeirError } from '#base';
-import { canonicalIp, formatIp, networkOf, parseIp, parsePrefix } from '../ip-address.ts';
-import { findNic, type NicCandidate, planNic } from '../linux/nic-plan.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  canonicalIp,
+  formatIp,
+  type IpPrefix,
+  networkOf,
+  parseIp,
+  parsePrefix,
+} from '../ip-address.ts';
+import {
+  asksDhcp,
+  findNic,
+  type NicCandidate,
+  type NicState,
+  planNic,
+  vlanDevice,
+} from '../linux/nic-plan.ts';
+import type { KernelRoute, WantedRoute } from '../linux/route-messages.ts';
+import { WEIR_PROTOCOL } from '../linux/route-messages.ts';
 import type { InterfaceAddress, Link } from '../linux/rtnetlink-messages.ts';
 import {
+  type DhcpFamily,
+  type Lease,
   type Nic,
   type NicAddress,
   type NicConfig,
@@ -34,6 +54,12 @@ interface SimDevice {
   carrier: boolean;
   addresses: readonly NicAddress[];
   counters: NicCounters;
+  routes: readonly WantedRoute[];
+  /** Clients that ask, with what they were lent. */
+  readonly dhcp: Map<DhcpFamily, Lease | undefined>;
+  /** Of a VLAN: the NIC it is of. */
+  readonly parent?: SimDevice;
+  readonly vlan?: number;
 }
 
 const idle: NicCounters = {
@@ -66,16 +92,22 @@ export class SimNics implements Nics {
   async apply(config: Readonly<Record<NicRole, NicConfig>>): Promise<void> {
     if (this.#closed) throw alreadyClosed('NICs');
     for (const role of nicRoles) config[role].addresses.forEach(parsePrefix);
-    const wan = this.#find('wan', config.wan);
-    const access = this.#find('access', config.access);
-    if (wan === access) {
-      throw new WeirError('CONFIG_BAD_VALUE', `interfaces.wan and interfaces.access are both ${wan.device}`);
+    const ports = { wan: this.#find('wan', config.wan), access: this.#find('access', config.access) };
+    if (ports.wan === ports.access && config.wan.vlan === config.access.vlan) {
+      const { device } = ports.wan;
+      throw new WeirError('CONFIG_BAD_VALUE', `interfaces.wan and interfaces.access are both ${device}`);
     }
     const failure = this.#failure ?? tooLarge(config);
     this.#failure = undefined;
     if (failure) throw failure;
+    const wan = this.#vlan('wan', ports.wan, config.wan);
+    const access = this.#vlan('access', ports.access, config.access);
     this.#configure(wan, config.wan);
     this.#configure(access, config.access);
+    for (const [ifindex, { vlan }] of this.#devices) {
+      if (vlan !== undefined && ifindex !== wan.ifindex && ifindex !== access.ifindex)
+        this.#devices.delete(ifindex);
+    }
     this.#config = config;
     this.#bound.set('wan', wan.ifindex).set('access', access.ifindex);
     this.#refresh();
@@ -100,27 +132,29 @@ export class SimNics implements Nics {
   }
 
   async list(): Promise<readonly NicPort[]> {
-    return [...this.#devices.values()].map(({ ifindex, device, mac, path, mtu, up, carrier, addresses }) => ({
-      device,
-      mac,
-      path,
-      kind: undefined,
-      driver: 'simulated',
-      up,
-      linkUp: up && carrier,
-      speedMbps: up && carrier ? 1000 : undefined,
-      fullDuplex: up && carrier ? true : undefined,
-      mtu,
-      addresses,
-      role: nicRoles.find((role) => this.#bound.get(role) === ifindex),
-    }));
+    return [...this.#devices.values()].map(
+      ({ ifindex, device, mac, path, mtu, up, carrier, addresses, vlan }) => ({
+        device,
+        mac,
+        path,
+        kind: vlan === undefined ? undefined : 'vlan',
+        driver: 'simulated',
+        up,
+        linkUp: up && carrier,
+        speedMbps: up && carrier ? 1000 : undefined,
+        fullDuplex: up && carrier ? true : undefined,
+        mtu,
+        addresses,
+        role: nicRoles.find((role) => this.#bound.get(role) === ifindex),
+      }),
+    );
   }
 
   async routes(): Promise<readonly Route[]> {
     return [...this.#devices.values()]
       .filter(({ up }) => up)
-      .flatMap(({ device, addresses }) =>
-        addresses.map((prefix) => ({
+      .flatMap(({ device, addresses, routes }) => [
+        ...addresses.map((prefix) => ({
           destination: networkOf(prefix),
           via: undefined,
           device,
@@ -128,7 +162,15 @@ export class SimNics implements Nics {
           metric: undefined,
           action: 'forward' as const,
         })),
-      );
+        ...routes.map(({ destination, via }) => ({
+          destination: networkOf(destination),
+          via,
+          device,
+          protocol: 'weir',
+          metric: undefined,
+          action: 'forward' as const,
+        })),
+      ]);
   }
 
   async close(): Promise<void> {
@@ -153,6 +195,8 @@ export class SimNics implements Nics {
       carrier: true,
       addresses: (nic.addresses ?? []).map(parsePrefix),
       counters: idle,
+      routes: [],
+      dhcp: new Map(),
     });
     for (const role of nicRoles) this.#rebind(role);
     this.#refresh();
@@ -160,7 +204,9 @@ export class SimNics implements Nics {
 
   /** Takes a NIC out of the machine. */
   remove(device: string): void {
-    this.#devices.delete(this.#named(device).ifindex);
+    const found = this.#named(device);
+    for (const [ifindex, { parent }] of this.#devices) if (parent === found) this.#devices.delete(ifindex);
+    this.#devices.delete(found.ifindex);
     this.#refresh();
   }
 
@@ -173,6 +219,16 @@ export class SimNics implements Nics {
   /** The addresses somebody else gives the NIC instead of those it has. */
   setAddresses(device: string, addresses: readonly string[]): void {
     this.#named(device).addresses = addresses.map(parsePrefix);
+    this.#refresh();
+  }
+
+  /** A DHCP server lends the NIC an address, or another one than before; undefined: it takes it back. */
+  lend(device: string, family: DhcpFamily, lease: Lease | undefined): void {
+    const found = this.#named(device);
+    if (!found.dhcp.has(family)) throw new Error(`${device} does not ask for a lease`);
+    this.#takeLease(found, family);
+    found.dhcp.set(family, lease);
+    if (lease) found.addresses = [...found.addresses, parsePrefix(lease.address)];
     this.#refresh();
   }
 
@@ -217,20 +273,74 @@ export class SimNics implements Nics {
     return this.#named(findNic(role, config, candidates).link.device);
   }
 
+  /** The device of a role: the NIC, or a VLAN of it, which is made when it is not there. */
+  #vlan(role: NicRole, port: SimDevice, { vlan }: NicConfig): SimDevice {
+    if (vlan === undefined) return port;
+    const device = vlanDevice(role, vlan);
+    const found = [...this.#devices.values()].find((one) => one.device === device && one.parent === port);
+    if (found) return found;
+    port.up = true;
+    const { mac, mtu } = port;
+    const ifindex = this.#nextIndex;
+    this.#nextIndex += 1;
+    const about = { up: false, carrier: true, addresses: [], counters: idle, routes: [], path: undefined };
+    const made: SimDevice = { ...about, ifindex, device, mac, mtu, dhcp: new Map(), parent: port, vlan };
+    this.#devices.set(ifindex, made);
+    return made;
+  }
+
   #configure(found: SimDevice, config: NicConfig): void {
-    for (const step of planNic(linkOf(found), found.addresses.map(addressOf(found)), config)) {
-      if (step.kind === 'mtu') found.mtu = step.mtu;
-      else if (step.kind === 'up') found.up = true;
-      else if (step.kind === 'add-address') found.addresses = [...found.addresses, step.prefix];
-      else found.addresses = found.addresses.filter((one) => !isDeepStrictEqual(one, prefixOf(step.address)));
+    for (const step of planNic(linkOf(found), stateOf(found), config)) {
+      switch (step.kind) {
+        case 'mtu':
+          found.mtu = step.mtu;
+          break;
+        case 'up':
+          found.up = true;
+          break;
+        case 'add-address':
+          found.addresses = [...found.addresses, step.prefix];
+          break;
+        case 'remove-address':
+          found.addresses = found.addresses.filter((one) => !isDeepStrictEqual(one, prefixOf(step.address)));
+          break;
+        case 'set-route':
+          found.routes = [
+            ...found.routes.filter(
+              ({ destination }) => !isDeepStrictEqual(destination, step.route.destination),
+            ),
+            step.route,
+          ];
+          break;
+        case 'remove-route':
+          found.routes = found.routes.filter(
+            ({ destination }) => !isDeepStrictEqual(destination, step.route.destination),
+          );
+          break;
+        case 'start-dhcp':
+          found.dhcp.set(step.family, undefined);
+          break;
+        case 'stop-dhcp':
+          this.#takeLease(found, step.family);
+          found.dhcp.delete(step.family);
+          break;
+      }
     }
+  }
+
+  #takeLease(found: SimDevice, family: DhcpFamily): void {
+    const lease = found.dhcp.get(family);
+    if (!lease) return;
+    const { address } = parsePrefix(lease.address);
+    found.addresses = found.addresses.filter((one) => one.address !== address);
+    found.dhcp.set(family, undefined);
   }
 
   #rebind(role: NicRole): void {
     const config = this.#config;
     if (!config || this.#devices.has(this.#bound.get(role) ?? 0)) return;
     try {
-      const found = this.#find(role, config[role]);
+      const found = this.#vlan(role, this.#find(role, config[role]), config[role]);
       this.#configure(found, config[role]);
       this.#bound.set(role, found.ifindex);
     } catch {
@@ -242,7 +352,9 @@ export class SimNics implements Nics {
     for (const [role, ifindex] of this.#bound) {
       const before = this.#told.get(role);
       const found = this.#devices.get(ifindex);
-      const now = found ? nicOf(role, found) : before && { ...before, linkUp: false, addresses: [] };
+      const now = found
+        ? nicOf(role, found, this.#config?.[role])
+        : before && { ...before, linkUp: false, addresses: [] };
       if (!now || isDeepStrictEqual(now, before)) continue;
       this.#told.set(role, now);
       if (before) this.changed.emit(now);
@@ -258,9 +370,12 @@ function tooLarge(config: Readonly<Record<NicRole, NicConfig>>): WeirError | und
   });
 }
 
-const prefixOf = ({ address, prefixLength }: NicAddress): NicAddress => ({ address, prefixLength });
+const prefixOf = ({ address, prefixLength }: IpPrefix): IpPrefix => ({ address, prefixLength });
 
-const linkOf = ({ ifindex, device, mac, mtu, up, carrier }: SimDevice): Link => ({
+const linkOf = ({ ifindex, device, mac, mtu, up, carrier, parent, vlan }: SimDevice): Link => ({
+  parent: parent?.ifindex,
+  vlan,
+  alias: undefined,
   ifindex,
   device,
   mac,
@@ -268,7 +383,7 @@ const linkOf = ({ ifindex, device, mac, mtu, up, carrier }: SimDevice): Link => 
   mtu,
   up,
   linkUp: up && carrier,
-  kind: undefined,
+  kind: vlan === undefined ? undefined : 'vlan',
 });
 
 const candidateOf = (device: SimDevice): NicCandidate => ({ link: linkOf(device), path: device.path });
@@ -280,15 +395,33 @@ const addressOf =
     address,
     prefixLength,
     autoconfigured: false,
+    permanent: true,
+    duplicate: false,
     payload: Buffer.alloc(0),
   });
 
-const nicOf = (role: NicRole, { ifindex, device, mac, mtu, up, carrier, addresses }: SimDevice): Nic => ({
-  role,
-  device,
-  ifindex,
-  mac,
-  mtu,
-  linkUp: up && carrier,
-  addresses,
+const stateOf = (found: SimDevice): NicState => ({
+  addresses: found.addresses.map(addressOf(found)),
+  routes: found.routes.map(
+    ({ destination, via }): KernelRoute => ({
+      family: destination.address.includes(':') ? AF_INET6 : AF_INET,
+      destination: destination.address,
+      prefixLength: destination.prefixLength,
+      gateway: via,
+      ifindex: found.ifindex,
+      protocol: WEIR_PROTOCOL,
+      metric: undefined,
+      discards: false,
+    }),
+  ),
+  dhcp: [...found.dhcp.keys()].map((family) => ({ device: found.device, family })),
+  leased: [...found.dhcp.values()].flatMap((lease) => (lease ? [parsePrefix(lease.address).address] : [])),
 });
+
+function nicOf(role: NicRole, found: SimDevice, config: NicConfig | undefined): Nic {
+  const { device, ifindex, mac, mtu, up, carrier, addresses } = found;
+  const dhcp = ([4, 6] as const)
+    .filter((family) => config && asksDhcp(config, family))
+    .map((family) => ({ family, lease: found.dhcp.get(family) }));
+  return { role, device, ifindex, mac, mtu, linkUp: up && carrier, addresses, dhcp };
+}

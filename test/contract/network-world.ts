@@ -28,6 +28,17 @@ export function ip(args: string): string {
   return execFileSync('ip', args.split(' '), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
+/** Some kernels are built without CONFIG_VLAN_8021Q. */
+export function kernelHasVlans(): boolean {
+  try {
+    ip('link add link lo name probe.1 type vlan id 1');
+    ip('link del probe.1');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 type Result<Call extends keyof PeerCalls> = Promise<Awaited<ReturnType<PeerCalls[Call]>>>;
 
 /** A host with a network namespace of its own. */

@@ -18,6 +18,8 @@ export interface NicsWorld extends AsyncDisposable {
   replaceLan(): Promise<void>;
   /** The viewer at this address, on `lan0`, sends something. */
   meet(address: string): Promise<{ mac: string }>;
+  /** False where the kernel has none. */
+  readonly hasVlans: boolean;
   /** Somebody sends something over `lan0`. */
   traffic(): Promise<void>;
 }
@@ -137,6 +139,64 @@ export function nicsContract(makeWorld: () => Promise<NicsWorld>): void {
       await world.nics.apply({ wan, access: { ...lan, addresses } });
       assert.deepEqual([...(await world.inspect('lan0')).addresses].sort(), addresses);
     }
+  });
+
+  it('routes by a gateway, moves the route to another one and takes it away', async () => {
+    const addresses = ['192.0.2.1/24', '2001:db8:9::1/64'];
+    const route = (prefix: string, via: string) => ({ prefix, via });
+    const own = async () =>
+      (await world.nics.routes())
+        .filter(({ protocol }) => protocol === 'weir')
+        .map(({ destination, via, device }) => `${destination} ${via} ${device}`)
+        .sort();
+    const routed = { ...lan, addresses };
+    const first = [route('0.0.0.0/0', '192.0.2.254'), route('2001:db8:77::/48', '2001:db8:9::ff')];
+    await world.nics.apply({ wan, access: { ...routed, routes: first } });
+    assert.deepEqual(await own(), ['0.0.0.0/0 192.0.2.254 lan0', '2001:db8:77::/48 2001:db8:9::ff lan0']);
+    const second = [route('0.0.0.0/0', '192.0.2.253'), route('2001:db8:77::/48', '2001:db8:9::fe')];
+    await world.nics.apply({ wan, access: { ...routed, routes: second } });
+    assert.deepEqual(await own(), ['0.0.0.0/0 192.0.2.253 lan0', '2001:db8:77::/48 2001:db8:9::fe lan0']);
+    await world.nics.apply({ wan, access: routed });
+    assert.deepEqual(await own(), []);
+  });
+
+  it('is on a VLAN of the NIC, and off it again', async function () {
+    if (!world.hasVlans) this.skip();
+    const access = { ...lan, vlan: 7, addresses: ['192.0.2.1/24'], mtu: 1400 };
+    await world.nics.apply({ wan, access });
+    const nic = world.nics.get('access');
+    assert.deepEqual([nic.device, nic.mtu, nic.linkUp], ['access.7', 1400, true]);
+    assert.deepEqual((await world.inspect('access.7')).addresses, ['192.0.2.1/24']);
+    const devices = async () => (await world.nics.list()).map(({ device }) => device).sort();
+    assert.deepEqual(await devices(), ['access.7', 'lan0', 'wan0']);
+    await world.nics.apply({ wan, access: { ...access, vlan: 8 } });
+    assert.deepEqual(await devices(), ['access.8', 'lan0', 'wan0']);
+    await world.nics.apply({ wan, access: lan });
+    assert.equal(world.nics.get('access').device, 'lan0');
+    assert.deepEqual(await devices(), ['lan0', 'wan0']);
+  });
+
+  it('takes two VLANs of one NIC for two NICs', async function () {
+    if (!world.hasVlans) this.skip();
+    await world.nics.apply({ wan: { ...lan, vlan: 7 }, access: { ...lan, vlan: 8 } });
+    assert.deepEqual([world.nics.get('wan').device, world.nics.get('access').device], ['wan.7', 'access.8']);
+    const both = { ...lan, vlan: 7 };
+    assert.equal((await refusal({ wan: both, access: both })).code, 'CONFIG_BAD_VALUE');
+  });
+
+  it('makes the VLAN again when its NIC is back', async function () {
+    if (!world.hasVlans) this.skip();
+    await world.nics.apply({ wan, access: { ...lan, vlan: 7, addresses: ['192.0.2.1/24'] } });
+    const gone = when(world.nics, () => !world.nics.get('access').linkUp);
+    await world.remove('lan0');
+    await gone;
+    const back = when(world.nics, () => {
+      const { linkUp, addresses } = world.nics.get('access');
+      return linkUp && addresses.some(({ address }) => address === '192.0.2.1');
+    });
+    await world.replaceLan();
+    await back;
+    assert.equal(world.nics.get('access').device, 'access.7');
   });
 
   it('sets the MTU and switches the NIC on', async () => {

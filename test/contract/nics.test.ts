@@ -1,12 +1,14 @@
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { silentLog, systemClock } from '#base';
+import { DhcpClients } from '../../hal/linux/dhcp-clients.ts';
 import { LinuxNics } from '../../hal/linux/nics.ts';
 import { Rtnetlink } from '../../hal/linux/rtnetlink.ts';
 import { openSimHal } from '../../hal/sim/sim-hal.ts';
 import { until } from './datapath-world.ts';
 import { describeReal } from './describe-real.ts';
-import { boxOnAccess, ip, NetworkWorld, viewerAt } from './network-world.ts';
+import { boxOnAccess, ip, kernelHasVlans, NetworkWorld, viewerAt } from './network-world.ts';
 import { type NicsWorld, nicsContract } from './nics.contract.ts';
 
 async function simWorld(): Promise<NicsWorld> {
@@ -27,6 +29,7 @@ async function simWorld(): Promise<NicsWorld> {
       nics.meet(address, '02:00:00:00:01:01');
       return { mac: '02:00:00:00:01:01' };
     },
+    hasVlans: true,
     traffic: async () => nics.setCounters('lan0', { rxPackets: 3n, rxBytes: 300n }),
     [Symbol.asyncDispose]: () => hal.close(),
   };
@@ -44,7 +47,9 @@ const show = (device: string): LinkJson => JSON.parse(ip(`-json addr show dev ${
 async function realWorld(): Promise<NicsWorld> {
   const world = await NetworkWorld.make();
   const network = await Rtnetlink.open({ log: silentLog, clock: systemClock });
-  const nics = await LinuxNics.open(network, silentLog);
+  const dhcp = new DhcpClients({ clock: systemClock, log: silentLog });
+  await dhcp.open();
+  const nics = await LinuxNics.open(network, dhcp, silentLog);
   return {
     nics,
     inspect: async (device) => {
@@ -86,12 +91,14 @@ async function realWorld(): Promise<NicsWorld> {
       );
       return { mac: link.address };
     },
+    hasVlans: kernelHasVlans(),
     traffic: async () => {
       const socket = await world.viewer.call('udp', viewerAt.v4, 0);
       await world.viewer.call('udpSend', socket, boxOnAccess.v4, 9, 'x'.repeat(100));
     },
     [Symbol.asyncDispose]: async () => {
       await nics.close();
+      await dhcp.close();
       await network.close();
       await world[Symbol.asyncDispose]();
     },
@@ -104,4 +111,19 @@ describe('the simulated NICs', () => {
 
 describeReal('the NICs of Linux', import.meta.filename, () => {
   nicsContract(realWorld);
+});
+
+describeReal('the NICs of a Linux without VLANs', import.meta.filename, () => {
+  it('say so, and leave everything as it was', async function () {
+    if (kernelHasVlans()) this.skip();
+    const world = await realWorld();
+    await using _world = world;
+    const before = await world.inspect('lan0');
+    const access = { device: 'lan0', addresses: [], vlan: 7, mtu: 1400 };
+    await assert.rejects(world.nics.apply({ wan: { device: 'wan0', addresses: [] }, access }), {
+      code: 'NETLINK_FAILED',
+      advice: /CONFIG_VLAN_8021Q/,
+    });
+    assert.deepEqual(await world.inspect('lan0'), before);
+  });
 });
