@@ -388,4 +388,11 @@ export class Relay implements Closeable {
   }
 }
 
-const nicConfigs = ({ interfaces }: Config): Record<NicRole, NicConfig> => interfaces;
+const nicConfigs = ({ interfaces: { wan, access } }: Config): Record<NicRole, NicConfig> => ({
+  wan: { ...wan, routes: wan.routes.flatMap(wholeRoute) },
+  access: { ...access, routes: access.routes.flatMap(wholeRoute) },
+});
+
+/** The configuration has been checked: both are there. */
+const wholeRoute = ({ prefix, via }: Config['interfaces']['wan']['routes'][number]) =>
+  prefix === undefined || via === undefined ? [] : [{ prefix, via }];

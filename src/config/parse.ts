@@ -1,5 +1,6 @@
 import { WeirError } from '#base';
 import { checkBilling } from './billing-check.ts';
+import { checkInterfaces } from './interfaces-check.ts';
 import { leafFault } from './leaf.ts';
 import { isBranch } from './raw-tree.ts';
 import type { BranchSchema, LeafSchema, ListSchema, Schema } from './schema.ts';
@@ -120,18 +121,7 @@ function parseLeaf(schema: LeafSchema, value: unknown, path: string, faults: Con
 
 /** What no single value can say about itself. */
 function crossCheck(config: Config, faults: ConfigFault[]): void {
-  const { wan, access } = config.interfaces;
-  for (const [role, nic] of Object.entries({ wan, access })) {
-    if (nic.device === undefined && nic.mac === undefined && nic.path === undefined) {
-      faults.push({ path: `interfaces.${role}`, text: 'needs device, mac or path: which NIC is it?' });
-    }
-  }
-  if (wan.device !== undefined && wan.device === access.device) {
-    faults.push({ path: 'interfaces.access.device', text: `"${wan.device}" is the wan NIC already` });
-  }
-  if (wan.mac !== undefined && wan.mac.toLowerCase() === access.mac?.toLowerCase()) {
-    faults.push({ path: 'interfaces.access.mac', text: `"${wan.mac}" is the wan NIC already` });
-  }
+  checkInterfaces(config.interfaces, faults);
   const { ports } = config.relay.rtsp;
   if (ports.length === 0) faults.push({ path: 'relay.rtsp.ports', text: 'needs at least one port' });
   for (const [index, origin] of config.relay.origins.entries()) {

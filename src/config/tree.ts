@@ -1,42 +1,11 @@
 import { billingTree } from './billing-tree.ts';
 import { consoleTree } from './console-tree.ts';
-import { ipEndpoint, mac, prefix } from './forms.ts';
+import { ipEndpoint } from './forms.ts';
+import { interfacesTree } from './interfaces-tree.ts';
 import type { BranchSchema, Parsed } from './schema.ts';
 import { systemTree } from './system-tree.ts';
 import { uploadTree } from './upload-tree.ts';
 import { urlPattern } from './url-pattern.ts';
-
-const nic = (role: string) =>
-  ({
-    device: {
-      type: 'string',
-      form: 'network device name',
-      pattern: /^[^\s/]{1,15}$/,
-      help: `device name of the NIC that is ${role}`,
-      live: false,
-    },
-    mac: { type: 'string', ...mac, help: 'binds the role to the NIC with this MAC address', live: false },
-    path: {
-      type: 'string',
-      form: 'device path below /sys, or its end',
-      pattern: /^[\w./:@-]{1,200}$/,
-      help: 'binds the role to the NIC at this place in the board',
-      live: false,
-    },
-    addresses: {
-      type: 'list',
-      maxItems: 16,
-      of: { type: 'string', ...prefix, help: 'an address of this NIC' },
-      help: 'addresses of this NIC; none: it keeps those it has',
-    },
-    mtu: {
-      type: 'integer',
-      unit: 'bytes',
-      min: 1280,
-      max: 9216,
-      help: 'largest packet on this NIC; none: it keeps its own',
-    },
-  }) as const;
 
 /** What of catching up can be set for all feeds and for some. */
 const catchUp = {
@@ -69,25 +38,7 @@ export const configTree = {
   help: 'configuration of this Weir',
   entries: {
     system: systemTree,
-    interfaces: {
-      type: 'branch',
-      help: 'the two NICs',
-      entries: {
-        wan: {
-          type: 'branch',
-          help: 'toward the IP network and its origins',
-          entries: {
-            ...nic('toward the IP network'),
-            masquerade: {
-              type: 'boolean',
-              default: false,
-              help: "hide forwarded viewers behind this NIC's address; stays in force without Weir",
-            },
-          },
-        },
-        access: { type: 'branch', help: 'toward the viewers', entries: nic('toward the viewers') },
-      },
-    },
+    interfaces: interfacesTree,
     relay: {
       type: 'branch',
       help: 'what is relayed and how',

@@ -12,8 +12,17 @@ import {
 export const richTree: RawBranch = {
   system: { users: [{ name: 'ann', class: 'operator' }] },
   interfaces: {
-    wan: { device: 'wan0', addresses: ['203.0.113.1/24'], mtu: 1500 },
-    access: { device: 'lan0', addresses: ['198.51.100.1/24'] },
+    wan: {
+      device: 'wan0',
+      addresses: ['192.0.2.65/28'],
+      routes: [{ prefix: '0.0.0.0/0', via: '192.0.2.70' }],
+      mtu: 1500,
+    },
+    access: {
+      device: 'lan0',
+      addresses: ['192.0.2.66/28'],
+      routes: [{ prefix: '10.0.0.0/8', via: '192.0.2.71' }],
+    },
   },
   relay: {
     feeds: [{ url: 'rtsp://h/*' }],
