@@ -1,4 +1,4 @@
-import type { Command, Order, Parameter, Surroundings } from './command.ts';
+import type { Command, Order, Parameter, PlainOrder, Surroundings } from './command.ts';
 import { mayUse } from './command.ts';
 import { type Choice, type Next, nothingFollows, PipedPlace, type Place } from './grammar/index.ts';
 
@@ -37,20 +37,25 @@ export class CommandTree {
 
   /** The start of a line, for somebody who sees only what they may use. */
   start(surroundings: Surroundings): Place {
-    const viewsOf = (inner: Place) => given(inner)?.command.views ?? [];
+    const viewsOf = (inner: Place) => given(inner, surroundings)?.command.views ?? [];
     return new PipedPlace(new NodePlace(this.#root, surroundings), viewsOf);
   }
 
-  /** The place behind words that were walked before. */
+  /** The place behind words that were walked before, without pipes. */
   after(surroundings: Surroundings, words: readonly string[]): Place {
-    return words.reduce<Place>((place, word) => place.take(word), this.start(surroundings));
+    return words.reduce<Place>((place, word) => place.take(word), new NodePlace(this.#root, surroundings));
+  }
+
+  /** What those words order. */
+  orderedBy(surroundings: Surroundings, words: readonly string[]): PlainOrder | undefined {
+    return given(this.after(surroundings, words), surroundings);
   }
 }
 
 /** What the place behind a whole line orders. */
-export function orderAt(place: Place): Order | undefined {
+export function orderAt(place: Place, surroundings: Surroundings): Order | undefined {
   if (!(place instanceof PipedPlace)) return undefined;
-  const order = given(place.inner);
+  const order = given(place.inner, surroundings);
   if (order === undefined) return undefined;
   const view = place.pipes.find((pipe) => pipe.kind === 'view')?.name;
   const { args } = order;
@@ -58,8 +63,12 @@ export function orderAt(place: Place): Order | undefined {
   return { command: order.command, args: { ...args, get }, pipes: place.pipes };
 }
 
-const given = (place: Place): Omit<Order, 'pipes'> | undefined =>
-  place instanceof NodePlace || place instanceof ParameterPlace ? place.order() : undefined;
+/** What a place orders, or what it says is to be done instead. */
+function given(place: Place, surroundings: Surroundings): PlainOrder | undefined {
+  if (!(place instanceof NodePlace || place instanceof ParameterPlace)) return undefined;
+  const order = place.order();
+  return order?.command.insteadOf?.(surroundings, order.args.rest) ?? order;
+}
 
 class NodePlace implements Place {
   readonly #node: Node;
@@ -84,7 +93,7 @@ class NodePlace implements Place {
     return child === undefined ? (this.#own()?.take(word) ?? this) : new NodePlace(child, this.#surroundings);
   }
 
-  order(): Omit<Order, 'pipes'> | undefined {
+  order(): PlainOrder | undefined {
     return this.#own()?.order();
   }
 
@@ -147,7 +156,7 @@ class ParameterPlace implements Place {
     return new ParameterPlace(this.#command, this.#surroundings, this.#given, [...this.#rest, text]);
   }
 
-  order(): Omit<Order, 'pipes'> {
+  order(): PlainOrder {
     const values = this.#given;
     const rest = this.#rest;
     const need = (name: string): string => {

@@ -81,10 +81,14 @@ export interface Arguments {
   readonly rest: readonly string[];
 }
 
-/** A command and what was given to it: what walking a whole line comes to. */
-export interface Order {
+/** A command and what was given to it. */
+export interface PlainOrder {
   readonly command: Command;
   readonly args: Arguments;
+}
+
+/** What walking a whole line comes to. */
+export interface Order extends PlainOrder {
   readonly pipes: readonly Pipe[];
 }
 
@@ -101,7 +105,7 @@ export interface Command {
   readonly refreshes: boolean;
   /** Another order that is carried out in the place of this one, as the words say. */
   readonly insteadOf:
-    | ((surroundings: Surroundings, words: readonly string[]) => Order | undefined)
+    | ((surroundings: Surroundings, words: readonly string[]) => PlainOrder | undefined)
     | undefined;
   /** Whether a line with these arguments is not to be remembered, as there is a secret in it. */
   hides(surroundings: Surroundings, args: Arguments): boolean;

@@ -11,6 +11,7 @@ export function renderNext({ choices, value, ends }: Next): string {
     ...(value === undefined ? [] : [{ word: `<${value.form}>`, help: value.help }]),
     ...choices,
   ];
+  if (entries.length === 0) return `${indent}there is nothing that could stand here\n`;
   const width = Math.min(
     widestWord,
     entries.reduce((widest, { word }) => Math.max(widest, word.length), 0),

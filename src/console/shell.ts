@@ -86,11 +86,9 @@ export class Shell {
       screen.complain(renderMismatch(matching.mismatch, how.indentation));
       return 'not understood';
     }
-    const asked = orderAt(matching.match.place);
-    if (asked === undefined) throw new TypeError('a line that may end where it ends orders something');
-    if (!asked.command.hides(this.#surroundings(), asked.args)) how.remember?.(line);
-    const instead = asked.command.insteadOf?.(this.#surroundings(), asked.args.rest);
-    const order = instead === undefined ? asked : { ...instead, pipes: asked.pipes };
+    const order = orderAt(matching.match.place, this.#surroundings());
+    if (order === undefined) throw new TypeError('a line that may end where it ends orders something');
+    if (!order.command.hides(this.#surroundings(), order.args)) how.remember?.(line);
     if (order.command.needs !== 'viewer') {
       this.#log.info('console command', { who: this.user.who, command: order.command.path });
     }

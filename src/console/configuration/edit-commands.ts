@@ -12,7 +12,15 @@ import {
 import { type Choice, type Next, notANumber, nothingFollows } from '../grammar/index.ts';
 import { hashPassword } from '../password.ts';
 import { type Editing, needEditing } from './editing.ts';
-import { hasSecret, nextOfSet, nextToEdit, nextToSet, placeOf, secretIsMissing } from './paths.ts';
+import {
+  hasSecret,
+  nextOfSet,
+  nextToEdit,
+  nextToOrdered,
+  nextToSet,
+  placeOf,
+  secretIsMissing,
+} from './paths.ts';
 
 /** Words that are a path, or begin with one. */
 export const pathWords = (
@@ -162,7 +170,7 @@ function nextToInsert(editing: Editing, words: readonly string[]): Next {
     return { choices: choices.filter(({ word }) => word !== moved.path.at(-1)), ends: false };
   }
   const place = placeOf(editing, words);
-  if (place === undefined || !isItem(place.kind)) return nextOfSet(editing, words, () => false);
+  if (place === undefined || !isItem(place.kind)) return nextToOrdered(editing, words);
   return {
     choices: [
       { word: 'after', help: 'behind another one' },

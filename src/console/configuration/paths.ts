@@ -6,6 +6,7 @@ import {
   type RawBranch,
   type RawNode,
   readSetWords,
+  type Schema,
 } from '../../config/index.ts';
 import { type Choice, type Next, nothingFollows } from '../grammar/index.ts';
 import type { Editing } from './editing.ts';
@@ -53,6 +54,28 @@ export function nextOfSet(editing: Editing, words: readonly string[], ends: (pla
     ],
     ends: ends(place),
   };
+}
+
+/** Behind `insert`: only where there is a list whose order counts, with something to be moved. */
+export function nextToOrdered(editing: Editing, words: readonly string[]): Next {
+  const next = nextOfSet(editing, words, () => false);
+  const leads = ({ word }: Choice) => {
+    const place = placeOf(editing, [...words, word]);
+    return place !== undefined && (isOfOrdered(place) || hasOrder(place.schema, place.node));
+  };
+  return { ...next, choices: next.choices.filter(leads) };
+}
+
+const isOfOrdered = ({ parent }: Place): boolean =>
+  parent !== undefined && hasOrder(parent.schema, parent.node) && parent.schema.type === 'list';
+
+function hasOrder(schema: Schema, node: RawNode | undefined): boolean {
+  if (schema.type === 'list') {
+    if (!Array.isArray(node)) return false;
+    return (schema.ordered === true && node.length > 1) || node.some((item) => hasOrder(schema.of, item));
+  }
+  if (schema.type !== 'branch' || typeof node !== 'object' || Array.isArray(node)) return false;
+  return Object.entries(schema.entries).some(([name, entry]) => hasOrder(entry, (node as RawBranch)[name]));
 }
 
 /** Behind `edit`: branches and items, those that are to come among them. */

@@ -1,6 +1,6 @@
 import { WeirError } from '#base';
 import { type Command, command } from '../command.ts';
-import { type CommandTree, orderAt } from '../command-tree.ts';
+import type { CommandTree } from '../command-tree.ts';
 
 /** `run COMMAND`: a command of the operational mode without leaving this one. */
 export const runCommand = (operational: CommandTree): Command =>
@@ -15,7 +15,7 @@ export const runCommand = (operational: CommandTree): Command =>
         next: (surroundings, words) => operational.after(surroundings, words).next(),
       },
     ],
-    insteadOf: (surroundings, words) => orderAt(operational.after(surroundings, words)),
+    insteadOf: (surroundings, words) => operational.orderedBy(surroundings, words),
     run: async () => {
       throw new WeirError('USAGE', 'run what?', { advice: 'run show alarms' });
     },

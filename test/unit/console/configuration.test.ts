@@ -34,7 +34,7 @@ describe('the configuration mode of the console', () => {
     const kept = join(folder, 'config');
     configurations = await Configurations.open({ file, folder: kept, clock, log: silentLog, alarms });
     const operations = { alarms: async () => ({ standing: [], ended: [] }) };
-    console = new ScriptedConsole({ trees, configurations, operations });
+    console = new ScriptedConsole({ trees, configurations, operations, patienceMs: 15_000 });
     await console.sees(/ann@box> $/);
     await console.command('configure');
   });

@@ -26,10 +26,11 @@ export class ScriptedConsole implements AsyncDisposable {
     operations?: Partial<Operations>;
     user?: User;
     size?: Size;
+    patienceMs?: number;
     groups?: Readonly<Record<string, string>>;
   }) {
     const [near, far] = duplexPair();
-    this.#operator = new Operator(far, 1500);
+    this.#operator = new Operator(far, options.patienceMs ?? 1500);
     const tree = new CommandTree(options.commands ?? [], options.groups ?? {});
     this.terminal = new Terminal(near, options.size);
     this.shell = new Shell({
