@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ExitStatus, World } from '../../src/demo/world/index.ts';
+import type { ExitStatus, Host, World } from '../../src/demo/world/index.ts';
 import { askDaemon } from '../../src/status/index.ts';
 import { Program } from './program.ts';
 
@@ -76,10 +76,12 @@ export const interceptedPorts = [554, 8554] as const;
 export class Weir implements AsyncDisposable {
   readonly program: Program;
   readonly dataDir: string;
+  readonly #host: Host;
   readonly #folder: string;
 
-  private constructor(program: Program, folder: string, dataDir: string) {
+  private constructor(program: Program, host: Host, folder: string, dataDir: string) {
     this.program = program;
+    this.#host = host;
     this.#folder = folder;
     this.dataDir = dataDir;
   }
@@ -110,7 +112,7 @@ export class Weir implements AsyncDisposable {
     const argv = env.length > 0 ? (['env', ...env, ...daemon] as const) : daemon;
     const program = await Program.start(world.box, [...argv], { onLine });
     await program.until(() => ready, 15_000, 'ready');
-    return new Weir(program, folder, dataDir);
+    return new Weir(program, world.box, folder, dataDir);
   }
 
   /** Asks over its control socket. */
@@ -126,6 +128,12 @@ export class Weir implements AsyncDisposable {
       if (Date.now() > until) throw new Error(`${what}: not within ${withinMs} ms: ${JSON.stringify(relay)}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+
+  /** Types lines into its console, as one who is in the configuration mode; resolves with what it said, fails where it did. */
+  async configure(...lines: string[]): Promise<string> {
+    const input = ['configure', ...lines, ''].join('\n');
+    return await this.#host.run(process.execPath, [main, 'console', '--data', this.dataDir], { input });
   }
 
   /** The clean end. */
