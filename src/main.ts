@@ -31,7 +31,11 @@ async function main(args: string[]): Promise<void> {
   const [command = 'help', ...rest] = args;
   switch (command) {
     case 'run': {
-      const types = { config: { type: 'string' }, data: { type: 'string' }, console: { type: 'string' } } as const;
+      const types = {
+        config: { type: 'string' },
+        data: { type: 'string' },
+        console: { type: 'string' },
+      } as const;
       const { config, data, console: port } = options(rest, types);
       if (!config || !data) throw new WeirError('USAGE', 'run needs --config FILE and --data DIR');
       const { run } = await import('./run.ts');

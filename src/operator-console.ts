@@ -2,6 +2,7 @@
 import { type Alarms, type Clock, type Closeable, CloseStack, type Log, WeirError, weirVersion } from '#base';
 import type { SerialPorts } from '#hal';
 import type { Store } from '#storage';
+import { type BoxFacts, boxOperations } from './box-operations.ts';
 import type { Config, Configurations } from './config/index.ts';
 import {
   CommandTree,
@@ -32,7 +33,7 @@ export interface Box {
 }
 
 /** The operations that the commands of the console and of the control socket call. */
-export function operationsOf(box: Box): Operations {
+export function operationsOf(box: Box, facts: BoxFacts): Operations {
   const relay = () => box.relay() ?? notReady('Weir is still starting', 'try again in a moment');
   const updates = () => box.updates() ?? notReady('Weir is still starting', 'try again in a moment');
   const store = () => box.store() ?? notReady('the records are not open (yet)', 'see `show alarms`');
@@ -55,6 +56,7 @@ export function operationsOf(box: Box): Operations {
     installUpdate: (order) => updates().install(order),
     activateUpdate: (order) => updates().activate(order),
     factoryReset: (order) => updates().factoryReset(order),
+    ...boxOperations(box, facts),
   };
 }
 
@@ -151,6 +153,8 @@ function noticesOf({ alarms, configurations }: Box): readonly string[] {
     ...(reverted === undefined ? [] : [revertedText(reverted)]),
     ...(unconfirmed === undefined
       ? []
-      : [`a commit of ${unconfirmed.who} goes back in ${unconfirmed.remainingSeconds} s unless it is confirmed`]),
+      : [
+          `a commit of ${unconfirmed.who} goes back in ${unconfirmed.remainingSeconds} s unless it is confirmed`,
+        ]),
   ];
 }

@@ -6,7 +6,7 @@ import { Appliance } from './appliance.ts';
 import { Configurations, unconfigured } from './config/index.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { HealthKeeping } from './health-keeping.ts';
-import { Updates } from './operations/index.ts';
+import { LogRing, Updates } from './operations/index.ts';
 import { type Box, controlCommands, OperatorConsole, operationsOf } from './operator-console.ts';
 import { openControl } from './status/index.ts';
 
@@ -30,8 +30,12 @@ export async function run(
   let appliance: Appliance | undefined;
   let updates: Updates | undefined;
   const config = () => configurations?.config ?? unconfigured;
+  const logRing = new LogRing();
   const log = createLog({
-    write: (line) => process.stdout.write(line),
+    write: (line) => {
+      logRing.add(line);
+      process.stdout.write(line);
+    },
     level: () => config().system.logLevel,
     nowMs: clock.nowMs,
   });
@@ -49,7 +53,8 @@ export async function run(
     updates: () => updates,
     alarms,
   };
-  const operations = operationsOf(parts);
+  const facts = { appliance: () => appliance, logRing, dataDir, clock, log };
+  const operations = operationsOf(parts, facts);
   const operator = box.use(new OperatorConsole({ box: parts, operations, clock, log }));
   box.use(
     await openControl(dataDir, { commands: controlCommands(operations), streams: operator.streams }, log),

@@ -49,6 +49,7 @@ export const errorCodes = [
   'STORAGE_FULL',
   'STORAGE_KEY',
   'STORAGE_LOCKED',
+  'TEST_FAILED',
   'TIMED_OUT',
   'UPDATE_BAD_BUNDLE',
   'UPDATE_BAD_SIGNATURE',

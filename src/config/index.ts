@@ -30,6 +30,7 @@ export {
   renderSetLines,
 } from './render.ts';
 export type { AppliesTo, BranchSchema, LeafSchema, ListSchema, Parsed, Schema } from './schema.ts';
+export { secretsIn } from './secrets.ts';
 export { type LineFault, runSetLines } from './set-lines.ts';
 export { readSetWords, type SetWords } from './set-words.ts';
 export { applyStages, type Stage } from './stage.ts';

@@ -1,14 +1,33 @@
 import type { Alarm } from '#base';
 import type {
   ActivateOrder,
+  BillingStatus,
+  ClockStatus,
+  FeedsStatus,
   InstallOptions,
   InstallProgress,
+  InterfacesStatus,
+  LogLine,
   OutboxOrder,
   OutboxStatus,
+  PingResult,
+  PingWish,
   RelayStatus,
   ResetOrder,
+  RouteStatus,
   SlotStatus,
+  StorageStatus,
+  SupportBundle,
+  SystemRequest,
+  SystemStatus,
+  TestStep,
+  TestWish,
+  TracerouteResult,
+  TracerouteWish,
   UpdateStatus,
+  VersionStatus,
+  ViewerRate,
+  ViewersStatus,
 } from '../operations/index.ts';
 
 /** The alarms of the box: those that stand, and the last ones that ended. */
@@ -33,4 +52,30 @@ export interface Operations {
   installUpdate(order: InstallOptions): AsyncIterable<InstallProgress>;
   activateUpdate(order: ActivateOrder): Promise<SlotStatus>;
   factoryReset(order: ResetOrder): Promise<ResetOrder>;
+  version(): Promise<VersionStatus>;
+  system(): Promise<SystemStatus>;
+  clock(): Promise<ClockStatus>;
+  interfaces(): Promise<InterfacesStatus>;
+  routes(): Promise<RouteStatus>;
+  storage(): Promise<StorageStatus>;
+  billing(): Promise<BillingStatus>;
+  feeds(): Promise<FeedsStatus>;
+  viewers(): Promise<ViewersStatus>;
+  /** The last lines of the log, oldest first. */
+  log(count: number): Promise<{ readonly lines: readonly LogLine[] }>;
+  /** Each second, until `signal` is aborted. */
+  monitorViewers(signal: AbortSignal): AsyncIterable<{ readonly viewers: readonly ViewerRate[] }>;
+  /** @throws {WeirError} NO_SUCH_SESSION */
+  clearViewer(sessionId: string): Promise<{ readonly sessionId: string }>;
+  /** Lines as they come, the result last. @throws {WeirError} USAGE, MISSING_PROGRAM */
+  ping(wish: PingWish): AsyncIterable<{ readonly line: string } | { readonly result: PingResult }>;
+  traceroute(
+    wish: TracerouteWish,
+  ): AsyncIterable<{ readonly line: string } | { readonly result: TracerouteResult }>;
+  /** Step by step. @throws {WeirError} USAGE; TEST_FAILED after a step that failed. */
+  testRelay(wish: TestWish): AsyncIterable<TestStep>;
+  requestUpload(): Promise<{ readonly destinations: readonly string[] }>;
+  /** @throws {WeirError} NOT_AVAILABLE, VERB_FAILED */
+  requestSystem(request: SystemRequest): Promise<{ readonly request: SystemRequest }>;
+  supportBundle(): Promise<SupportBundle>;
 }

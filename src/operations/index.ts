@@ -20,6 +20,7 @@ export {
   ping,
   type Running,
   type TracerouteResult,
+  type TracerouteWish,
   traceroute,
 } from './probe.ts';
 export {
@@ -53,6 +54,7 @@ export {
   viewersStatus,
 } from './sessions-status.ts';
 export { type StorageStatus, storageStatus } from './storage-status.ts';
+export { type BundleParts, type SupportBundle, writeSupportBundle } from './support-bundle.ts';
 export {
   type ClockStatus,
   clockStatus,
@@ -69,6 +71,7 @@ export {
   type TestWish,
   testRelay,
 } from './test-relay.ts';
+export { told } from './told.ts';
 export type { SlotName, SlotStatus, UpdateStatus } from './update-status.ts';
 export {
   type ActivateOrder,

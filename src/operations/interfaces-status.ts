@@ -1,4 +1,4 @@
-import type { NicCounters, NicPort, NicRole, Nics, Route } from '#hal';
+import type { Lease, NicCounters, NicPort, NicRole, Nics, Route } from '#hal';
 
 /** One NIC of the machine, whether Weir uses it or not. */
 export interface InterfaceStatus {
@@ -14,8 +14,20 @@ export interface InterfaceStatus {
   readonly duplex: 'full' | 'half' | null;
   readonly mtu: number;
   readonly addresses: readonly string[];
+  /** One for each family that is got by DHCP; `lease` null: no server has given any yet. */
+  readonly dhcp: readonly { readonly family: 4 | 6; readonly lease: LeaseStatus | null }[];
   /** Decimal strings; null for a NIC that Weir does not use. */
   readonly counters: { readonly [K in keyof NicCounters]: string } | null;
+}
+
+export interface LeaseStatus {
+  readonly address: string;
+  readonly server: string | null;
+  readonly routers: readonly string[];
+  readonly nameServers: readonly string[];
+  readonly obtainedAt: string;
+  /** Null: for ever. */
+  readonly until: string | null;
 }
 
 export interface InterfacesStatus {
@@ -54,8 +66,28 @@ async function interfaceStatus(nics: Nics, port: NicPort): Promise<InterfaceStat
     speedMbps: speedMbps ?? null,
     duplex: fullDuplex === undefined ? null : fullDuplex ? 'full' : 'half',
     mtu,
-    addresses: addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`),
+    addresses: addresses.map(
+      ({ address, prefixLength, duplicate }) =>
+        `${address}/${prefixLength}${duplicate ? ' (duplicate)' : ''}`,
+    ),
+    dhcp:
+      role === undefined
+        ? []
+        : nics.get(role).dhcp.map(({ family, lease }) => ({ family, lease: leaseStatus(lease) })),
     counters: counters === undefined ? null : decimals(counters),
+  };
+}
+
+function leaseStatus(lease: Lease | undefined): LeaseStatus | null {
+  if (lease === undefined) return null;
+  const { address, server, routers, nameServers, obtainedAt, seconds } = lease;
+  return {
+    address,
+    server: server ?? null,
+    routers,
+    nameServers,
+    obtainedAt: new Date(obtainedAt).toISOString(),
+    until: seconds === undefined ? null : new Date(obtainedAt + 1000 * seconds).toISOString(),
   };
 }
 

@@ -27,6 +27,11 @@ export interface PingWish extends Running {
   readonly device?: string | undefined;
 }
 
+export interface TracerouteWish extends Running {
+  readonly target: string;
+  readonly maxHops?: number | undefined;
+}
+
 /** A host name or address; never anything a program could take for an option. */
 const target = /^[A-Za-z0-9:][A-Za-z0-9:._-]{0,252}$/;
 
@@ -45,10 +50,7 @@ export async function ping(probes: Probes, wish: PingWish): Promise<PingResult> 
 }
 
 /** @throws {WeirError} USAGE for a target that is none, MISSING_PROGRAM. */
-export async function traceroute(
-  probes: Probes,
-  wish: Running & { readonly target: string; readonly maxHops?: number | undefined },
-): Promise<TracerouteResult> {
+export async function traceroute(probes: Probes, wish: TracerouteWish): Promise<TracerouteResult> {
   const maxHops = inRange('hops', wish.maxHops ?? 30, 1, 64);
   const { lines }: ProbeEnd = await probes.traceroute({
     target: checkedTarget(wish.target),

@@ -1,9 +1,7 @@
-import { WeirError } from '#base';
 import type { InstallProgress, ResetOrder, SlotStatus, UpdateStatus } from '../../operations/index.ts';
-import { type CommandContext, command } from '../command.ts';
+import { command } from '../command.ts';
 import { renderTable } from '../render/index.ts';
-
-const unasked = { kind: 'option', name: 'confirmed', help: 'asks no question' } as const;
+import { confirm, unasked } from './confirm.ts';
 
 export const updateCommands = [
   command({
@@ -70,14 +68,6 @@ export const updateCommands = [
       `the box starts again${includingRecords ? '' : ', with its records'}, as from the factory\n`,
   }),
 ];
-
-/** Throws when the answer is not `yes`. */
-async function confirm({ ask }: CommandContext, confirmed: string | undefined, what: string): Promise<void> {
-  if (confirmed !== undefined) return;
-  const answer = await ask(`${what} Go on? [yes/no] `);
-  if (answer.trim() !== 'yes')
-    throw new WeirError('NOT_CONFIRMED', 'nothing was done', { advice: 'it takes the answer yes' });
-}
 
 const columns = [
   { title: 'SLOT' },

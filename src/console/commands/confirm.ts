@@ -1,0 +1,16 @@
+import { WeirError } from '#base';
+import type { CommandContext, OptionParameter } from '../command.ts';
+
+export const unasked: OptionParameter = { kind: 'option', name: 'confirmed', help: 'asks no question' };
+
+/** Asks before what cannot be undone. Throws when the answer is not `yes`; `confirmed`: it was given with the command. */
+export async function confirm(
+  { ask }: CommandContext,
+  confirmed: string | undefined,
+  what: string,
+): Promise<void> {
+  if (confirmed !== undefined) return;
+  const answer = await ask(`${what} Go on? [yes/no] `);
+  if (answer.trim() !== 'yes')
+    throw new WeirError('NOT_CONFIRMED', 'nothing was done', { advice: 'it takes the answer yes' });
+}
