@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import { describeError, WeirError } from '#base';
 import { DeliveryTable } from '../database/delivery-table.ts';
 import { EntryTable } from '../database/entry-table.ts';
@@ -15,10 +16,30 @@ export interface Reading {
   close(): void;
 }
 
+/** A reader changes nothing: it cannot undo what was interrupted while the database was made. */
+function assertMade(database: string): void {
+  const size = statSync(database, { throwIfNoEntry: false })?.size;
+  const fields = { database };
+  if (size === undefined) {
+    const advice = 'name the data folder with --data';
+    throw new WeirError('STORAGE_FAILED', 'there are no records in this folder', { fields, advice });
+  }
+  if (size > 0 && !existsSync(`${database}-journal`)) return;
+  throw new WeirError(
+    'STORAGE_FAILED',
+    'the first start on this folder was cut off before there was a record',
+    {
+      fields,
+      advice: 'start Weir once on it',
+    },
+  );
+}
+
 export function openReading(folder: string): Reading {
   const { database } = storeFiles(folder);
   let db: Database | undefined;
   try {
+    assertMade(database);
     db = openForReading(database);
     const device = deviceOf(database);
     if (device === undefined || checkVersion(db) !== schemaVersion) {

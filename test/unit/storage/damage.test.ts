@@ -11,7 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import type { AnchorBody } from '#storage';
+import { isWeirError } from '#base';
+import { type AnchorBody, openReader } from '#storage';
 import { all, assertProven, bill, end, Folder, newAlarms, open, prove, session } from './box.ts';
 
 const pageSize = 4_096;
@@ -224,6 +225,17 @@ describe('when more than the database is lost', () => {
     assert.deepEqual([alarms.standing(), (await bill(store, 1))[0]?.sequence], [[], 1]);
   });
 
+  it('nothing is, where nothing was begun: a reader says so', async () => {
+    using folder = new Folder();
+    await assert.rejects(openReader(folder.path), (error) => {
+      assert.ok(isWeirError(error, 'STORAGE_FAILED'));
+      assert.match(error.describe(), /no records in this folder .*-> name the data folder/);
+      return true;
+    });
+    writeFileSync(folder.file('weir.db'), '');
+    await assert.rejects(openReader(folder.path), /cut off before there was a record/);
+  });
+
   it('nothing is, when the power went in the middle of the first transaction of the first database', async () => {
     using folder = new Folder();
     {
@@ -238,6 +250,11 @@ describe('when more than the database is lost', () => {
     }
     making.close();
     assert.ok(statSync(folder.file('weir.db')).size > 0);
+    await assert.rejects(openReader(folder.path), (error) => {
+      assert.ok(isWeirError(error, 'STORAGE_FAILED'));
+      assert.match(error.describe(), /cut off before there was a record .*-> start Weir once on it/);
+      return true;
+    });
     const alarms = newAlarms();
     await using store = await open(folder.path, { alarms });
     assert.deepEqual([alarms.standing(), (await bill(store, 1))[0]?.sequence], [[], 1]);
