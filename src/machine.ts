@@ -6,6 +6,7 @@ import { engineThreadCount } from './engine-thread-count.ts';
 import { BoardChecks } from './health/index.ts';
 import { LateStore } from './late-store.ts';
 import { Relay } from './relay.ts';
+import { chainReceivers } from './upload/index.ts';
 
 export interface MachineOptions {
   readonly dataDir: string;
@@ -40,7 +41,10 @@ export class Machine implements Closeable {
       const hal = parts.use(await openHal({ log, realtime: config?.system.realtime ?? true, engineThreads }));
       parts.use(new BoardChecks({ board: hal.board, alarms, clock, log }));
       const bootId = await hal.board.bootId();
-      const store = parts.use(await LateStore.open({ folder: dataDir, bootId, clock, log, alarms }));
+      const anchorDeliveries = config ? chainReceivers(config.upload) : [];
+      const store = parts.use(
+        await LateStore.open({ folder: dataDir, bootId, clock, log, alarms, anchorDeliveries }),
+      );
       const relay = config && parts.use(await Relay.start({ config, hal, log, clock, alarms, store }));
       return new Machine(hal, store, relay, parts);
     } catch (error) {

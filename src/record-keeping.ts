@@ -89,7 +89,10 @@ export class RecordKeeping implements Closeable {
       synchronised: () => hal.board.clockSynchronised(),
       macOf: (address) => hal.nics.macOf(address),
       deliveries: ({ origin }) => uploads.destinationsFor(origin),
-      giveUp: (before) => uploads.giveUpNotices(before),
+      readers: {
+        noteDeliveries: (told) => uploads.noteDestinations(told),
+        giveUp: (before) => uploads.giveUpNotices(before),
+      },
       unrecorded: this.#unrecorded,
       alarms,
       clock,
@@ -101,6 +104,7 @@ export class RecordKeeping implements Closeable {
       teller: {
         notify: (url, origin, contentType, body) => monitor().notify(url, origin, contentType, body),
       },
+      clockTrusted: () => hal.board.clockSynchronised(),
       live: () => billing.live(),
       alarms,
       clock,
@@ -112,6 +116,7 @@ export class RecordKeeping implements Closeable {
         if (record) uploads.sessionStarted(record);
       }),
       billing.recorded.on(({ record }) => uploads.recorded(record)),
+      billing.chainNoted.on(() => uploads.noted()),
     );
     this.#books = { billing, uploads };
     billing.open();

@@ -152,13 +152,19 @@ export interface Ledger extends LedgerReader {
    * tried again; it rejects only when the store is closed meanwhile.
    */
   finish(end: SessionEnd): Promise<StoredEntry>;
-  /** Signs and stores by how much the clock of a boot was wrong. `at`: the corrected wall clock. */
-  correctClock(correction: ClockCorrection & { readonly at: number }): Promise<StoredEntry>;
+  /**
+   * Signs and stores by how much the clock of a boot was wrong. `at`: the corrected wall clock. `deliveries`: who is to be
+   * told of it.
+   */
+  correctClock(
+    correction: ClockCorrection & { readonly at: number },
+    deliveries?: readonly string[],
+  ): Promise<StoredEntry>;
   /**
    * Removes the oldest entries: those before `before` (trusted wall clock) that no destination still waits for or
-   * refused. Leaves a signed anchor. Returns how many went.
+   * refused. Leaves a signed anchor, of which `deliveries` are told. Returns how many went.
    */
-  retain(before: number): Promise<number>;
+  retain(before: number, deliveries?: readonly string[]): Promise<number>;
 }
 
 export const deliveryOutcomes = ['acknowledged', 'unconfirmed', 'quarantined'] as const;
@@ -245,6 +251,8 @@ export interface StoreOptions {
   readonly endGroupMs?: number;
   /** Size of the file that is given up when the disk is full, so that ends can still be stored. 4 MiB when not given. */
   readonly ballastBytes?: number;
+  /** Who is to be told of the anchor that damage leaves: nobody when not given. */
+  readonly anchorDeliveries?: readonly string[];
   /** How often free space is looked at, and a broken disk tried again. 10 s when not given. */
   readonly watchMs?: number;
 }

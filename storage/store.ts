@@ -33,6 +33,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       endGroupMs: Math.min(options.endGroupMs ?? 50, 100),
       ballastBytes: options.ballastBytes ?? 4 * 1024 * 1024,
       watchMs: options.watchMs ?? 10_000,
+      anchorDeliveries: names(options.anchorDeliveries ?? []),
     },
     (told) => teller.take(told),
     (error) => teller.gone(error),
@@ -154,6 +155,11 @@ function ledgerReader(port: WorkerPort, onDamaged: OnDamaged = () => {}): Ledger
   };
 }
 
+/** Each of them once. */
+const names = (destinations: readonly string[]): readonly string[] => [
+  ...new Set(destinations.map((name) => text('destination', name, 200))),
+];
+
 /** Those that are given are whole numbers. */
 function integers(values: Readonly<Record<string, number | undefined>>): void {
   for (const [name, value] of Object.entries(values)) if (value !== undefined) integer(name, value);
@@ -191,18 +197,18 @@ function ledgerWriter(port: WorkerPort, nowMs: () => number): Omit<Ledger, keyof
         endedAt: end.endedAt,
         clockTrusted: end.clockTrusted,
         body: text('record', JSON.stringify(end.record)),
-        deliveries: [...new Set(end.deliveries.map((name) => text('destination', name, 200)))],
+        deliveries: names(end.deliveries),
       });
     },
-    correctClock: async ({ bootEpoch, offsetMs, at }) => {
+    correctClock: async ({ bootEpoch, offsetMs, at }, deliveries = []) => {
       integers({ bootEpoch, offsetMs, at });
-      return await port.call('correctClock', { bootEpoch, offsetMs, at });
+      return await port.call('correctClock', { bootEpoch, offsetMs, at, deliveries: names(deliveries) });
     },
-    retain: async (before) => {
+    retain: async (before, deliveries = []) => {
       integer('before', before);
       let total = 0;
       for (let more = true; more; ) {
-        const part = await port.call('retain', { before, at: nowMs() });
+        const part = await port.call('retain', { before, at: nowMs(), deliveries: names(deliveries) });
         total += part.removed;
         more = part.more;
       }

@@ -14,6 +14,7 @@ import { Meter, type UsageSample } from '../meter/index.ts';
 import { TerminateCause } from '../protocol/index.ts';
 import type { Admission, Admitted, SessionStart, ViewerSummary } from '../session/index.ts';
 import { BootClock } from './boot-clock.ts';
+import { type ChainReaders, ChainUpkeep } from './chain-upkeep.ts';
 import { RecordIds } from './record-id.ts';
 import { TermsBook } from './terms.ts';
 import type { Unrecorded } from './unrecorded.ts';
@@ -29,9 +30,6 @@ import {
 const startMs = 5000;
 /** How long the end of the box waits for records; what is not stored then is closed at the next start. */
 const closeMs = 4000;
-const clockWatchMs = 5000;
-const retentionMs = 3_600_000;
-const dayMs = 86_400_000;
 
 /** A session that is billed, from its first PLAY on. */
 interface BilledSession {
@@ -77,7 +75,7 @@ export class BillingManager implements Admission, SessionStart, Closeable {
   readonly #config: () => Config['billing'];
   readonly #macOf: (address: string) => string | undefined;
   readonly #deliveries: (facts: SessionFacts) => readonly string[];
-  readonly #giveUp: (before: number) => Promise<unknown>;
+  readonly #upkeep: ChainUpkeep;
   readonly #unrecorded: Unrecorded;
   readonly #alarms: Alarms;
   readonly #clock: Clock;
@@ -100,8 +98,8 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     macOf: (address: string) => string | undefined;
     /** Names of the destinations that are to get the record of such a session. */
     deliveries: (facts: SessionFacts) => readonly string[];
-    /** Called before what is older than `before` is removed: who may not keep it any longer lets it go. */
-    giveUp?: (before: number) => Promise<unknown>;
+    /** Who has to do with what the chain says beside records: nobody when not given. */
+    readers?: ChainReaders;
     unrecorded: Unrecorded;
     alarms: Alarms;
     clock: Clock;
@@ -112,12 +110,14 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     this.#config = config;
     this.#macOf = macOf;
     this.#deliveries = deliveries;
-    this.#giveUp = options.giveUp ?? (async () => {});
     this.#unrecorded = options.unrecorded;
     this.#alarms = alarms;
     this.#clock = clock;
     this.#log = log;
-    this.#bootClock = new BootClock(clock, options.synchronised);
+    const bootClock = new BootClock(clock, options.synchronised);
+    this.#bootClock = bootClock;
+    const { readers = { noteDeliveries: () => [], giveUp: async () => {} } } = options;
+    this.#upkeep = new ChainUpkeep({ store, config, bootClock, readers, clock, log });
     this.#terms = new TermsBook(config);
     this.#recordIds = new RecordIds(clock.nowMs);
     const listenerFailed = (error: unknown) => log.error('listener failed', { error: describeError(error) });
@@ -130,9 +130,13 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     for (const session of this.#store.leftOpen) this.#track(this.#recover(session));
     this.#timers.add(this.#store.healthChanged.on(() => this.#clearAlarms()));
     this.#clearAlarms();
-    this.#watchClock();
-    this.#timers.add(this.#clock.every(retentionMs, () => this.#retain()));
+    this.#upkeep.open((work) => this.#track(work));
     this.#checkpointLater();
+  }
+
+  /** The chain says something beside records. */
+  get chainNoted(): ChainUpkeep['noted'] {
+    return this.#upkeep.noted;
   }
 
   /** How many sessions were relayed without a record since the box runs. */
@@ -324,12 +328,16 @@ export class BillingManager implements Admission, SessionStart, Closeable {
 
   async #record(record: UsageRecord, facts: SessionFacts): Promise<void> {
     const { sessionId, clockTrusted, endedAt } = record;
+    const deliveries = this.#deliveries(facts);
+    if (!clockTrusted && record.bootEpoch === this.#store.bootEpoch) {
+      this.#upkeep.toldUntrusted(deliveries);
+    }
     const entry = await this.#store.ledger.finish({
       sessionId,
       endedAt: Date.parse(endedAt),
       clockTrusted,
       record,
-      deliveries: this.#deliveries(facts),
+      deliveries,
     });
     this.#log.info('session recorded', {
       sessionId,
@@ -368,33 +376,6 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     }
   }
 
-  /** As soon as the clock is known, the offset of what was told before is signed into the chain, once a boot. */
-  #watchClock(): void {
-    if (this.#bootClock.trusted) return;
-    const watch = this.#clock.every(clockWatchMs, () => {
-      if (!this.#bootClock.trusted) return;
-      watch[Symbol.dispose]();
-      this.#timers.delete(watch);
-      this.#track(this.#correctClock());
-    });
-    this.#timers.add(watch);
-  }
-
-  async #correctClock(): Promise<void> {
-    const { bootEpoch, ledger } = this.#store;
-    const offsetMs = this.#bootClock.offsetMs();
-    await ledger.correctClock({ bootEpoch, offsetMs, at: this.#clock.nowMs() });
-    this.#log.info('clock is known', { bootEpoch, offsetMs });
-  }
-
-  #retain(): void {
-    if (!this.#bootClock.trusted) return;
-    const before = this.#clock.nowMs() - this.#config().retentionDays * dayMs;
-    this.#giveUp(before)
-      .then(() => this.#store.ledger.retain(before))
-      .catch((error) => this.#log.warn('old records not removed', { error: describeError(error) }));
-  }
-
   #clearAlarms(): void {
     const { health } = this.#store;
     if (this.#overdue === 0) this.#alarms.clear('billing.startStalled');
@@ -414,6 +395,7 @@ export class BillingManager implements Admission, SessionStart, Closeable {
 
   async #shutdown(): Promise<void> {
     for (const timer of this.#timers) timer[Symbol.dispose]();
+    this.#upkeep[Symbol.dispose]();
     await within(this.settled(), closeMs, this.#clock);
     if (this.#finishing.size > 0) {
       this.#log.error('records are closed at the next start', { sessions: this.#finishing.size });

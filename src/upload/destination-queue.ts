@@ -3,7 +3,7 @@ import type { ClockCorrection, Outbox, Settlement, StoredEntry } from '#storage'
 import { Backoff } from './backoff.ts';
 import type { Delivery, Destination } from './destination.ts';
 import { type GivenUp, HeldRecords } from './held-records.ts';
-import { type UsageEntry, usageEntry } from './usage-entry.ts';
+import { type OutgoingEntry, outgoingEntry } from './outgoing-entry.ts';
 
 /** An operator hears of a destination that has been failing for so long. */
 const alarmAfterMs = 60_000;
@@ -88,18 +88,22 @@ export class DestinationQueue implements Closeable {
     this.#wake.resolve();
   }
 
-  /** What waits has a moment to get out, unless nothing does; the destination is closed. Takes some seconds at most. */
-  close(): Promise<void> {
-    this.#closing ??= this.#end();
+  /**
+   * What waits has a moment to get out, unless nothing does; the destination is closed. Takes some seconds at most.
+   * `boxEnds`: and the receiver is told so.
+   */
+  close(boxEnds = false): Promise<void> {
+    this.#closing ??= this.#end(boxEnds);
     return this.#closing;
   }
 
-  async #end(): Promise<void> {
+  async #end(boxEnds: boolean): Promise<void> {
     this.#ending = true;
     this.#wake.resolve();
     if (this.#failingSince === undefined) await within(this.#running, lastDeliveriesMs, this.#clock);
     this.#stopping.abort();
     this.#pausing?.abort();
+    if (boxEnds) await this.#destination.farewell?.();
     await this.#destination.close();
     // A disk that hangs does not hold up the end: what is not written down is delivered once more after the next start.
     await within(this.#running, lastSettlementsMs, this.#clock);
@@ -202,7 +206,7 @@ export class DestinationQueue implements Closeable {
     this.#works();
   }
 
-  async #answers(entries: readonly UsageEntry[]): Promise<readonly Delivery[]> {
+  async #answers(entries: readonly OutgoingEntry[]): Promise<readonly Delivery[]> {
     try {
       return await this.#destination.deliver(entries, this.#stopping.signal);
     } catch (error) {
@@ -212,9 +216,9 @@ export class DestinationQueue implements Closeable {
   }
 
   /** Entries whose text is no record any more cannot be sent anywhere. */
-  async #readable(stored: readonly StoredEntry[]): Promise<readonly UsageEntry[]> {
+  async #readable(stored: readonly StoredEntry[]): Promise<readonly OutgoingEntry[]> {
     const corrections = await this.#corrections();
-    return stored.map((entry) => usageEntry(entry, corrections));
+    return stored.map((entry) => outgoingEntry(entry, corrections));
   }
 
   async #settle(settlements: readonly Settlement[]): Promise<void> {

@@ -6,7 +6,7 @@ import type { Destination } from './destination.ts';
 import { Collector } from './https/collector.ts';
 import { HttpsDestination } from './https/https-destination.ts';
 import { MqttDestination } from './mqtt/mqtt-destination.ts';
-import { RadiusDestination } from './radius/radius-destination.ts';
+import { RadiusDestination, type RadiusPresence } from './radius/radius-destination.ts';
 import type { RadiusLink } from './radius/radius-link.ts';
 import { RadiusServers } from './radius/radius-servers.ts';
 import { RadsecLink } from './radius/radsec-link.ts';
@@ -35,11 +35,25 @@ export function receiversIn(upload: Upload): readonly Receiver[] {
 /** The name of a receiver in the outbox. */
 export const receiverName = ({ kind, name }: Receiver): string => `${kind}:${name}`;
 
+/** One without a name has none in the outbox either. */
+export const isNamed = ({ name }: Receiver): boolean => name !== undefined;
+
+/** Names of the receivers that get links of the chain, and so what it says beside records. RADIUS has no words for that. */
+export const chainReceivers = (upload: Upload): readonly string[] =>
+  receiversIn(upload)
+    .filter((one) => isNamed(one) && one.kind !== 'radius')
+    .map(receiverName);
+
 /** What a destination needs of the box. */
 export interface DestinationContext {
   /** Relative paths of PEM files begin here. */
   readonly folder: string;
   readonly deviceId: string;
+  readonly bootEpoch: number;
+  /** Whether the wall clock is synchronised. */
+  readonly clockTrusted: () => boolean;
+  /** Of this receiver, for as long as it is in the configuration. */
+  readonly presence: RadiusPresence;
   /** Called when a destination is newly reachable. */
   readonly reachable: () => void;
   readonly clock: Clock;
@@ -65,7 +79,7 @@ async function radiusDestination(
   context: DestinationContext,
 ): Promise<Destination> {
   const { servers, transport, vendorId, serverName } = receiver;
-  const { clock, log, deviceId } = context;
+  const { clock, log, deviceId, bootEpoch, clockTrusted, presence } = context;
   if (servers.length === 0) throw misconfigured(receiver, 'it has no server', 'set one under servers');
   const pem = await readPem(receiver, context.folder);
   const links = servers.map(({ host, port = radiusPorts[transport], secret }): RadiusLink => {
@@ -84,6 +98,9 @@ async function radiusDestination(
   return new RadiusDestination({
     name: receiverName(receiver),
     nas: { deviceId, vendorId },
+    bootEpoch,
+    clockTrusted,
+    presence,
     servers: new RadiusServers({ links, clock, log }),
     clock,
     log,
@@ -92,7 +109,7 @@ async function radiusDestination(
 
 async function httpsDestination(
   receiver: Extract<Receiver, { kind: 'https' }>,
-  { folder, log }: DestinationContext,
+  { folder, deviceId, log }: DestinationContext,
 ): Promise<Destination> {
   const { url, token, timeoutSeconds, batch } = receiver;
   if (url === undefined) throw misconfigured(receiver, 'it has no url', 'set its url');
@@ -102,7 +119,7 @@ async function httpsDestination(
     ...(token === undefined ? {} : { token }),
     timeoutMs: timeoutSeconds * 1000,
   });
-  return new HttpsDestination({ name: receiverName(receiver), batch, collector, log });
+  return new HttpsDestination({ name: receiverName(receiver), batch, deviceId, collector, log });
 }
 
 async function mqttDestination(

@@ -5,13 +5,22 @@ import type { LiveSession, UsageRecord } from '../billing/index.ts';
 import type { Config } from '../config/index.ts';
 import { DestinationQueue, type QueueState } from './destination-queue.ts';
 import { Interims } from './interims.ts';
-import { makeDestination, type Receiver, receiverName, receiversIn } from './make-destination.ts';
 import {
+  chainReceivers,
+  isNamed,
+  makeDestination,
+  type Receiver,
+  receiverName,
+  receiversIn,
+} from './make-destination.ts';
+import {
+  isOrigin,
   type OriginAddress,
   OriginNotices,
   type OriginTeller,
   originDestination,
 } from './origin/origin-notices.ts';
+import type { RadiusPresence } from './radius/radius-destination.ts';
 
 /** A receiver of the configuration, at work. */
 interface Working {
@@ -28,12 +37,15 @@ export class Uploads implements Closeable {
   readonly #store: Store;
   /** Where relative paths of PEM files begin. */
   readonly #folder: string;
+  readonly #clockTrusted: () => boolean;
   readonly #live: () => readonly LiveSession[];
   readonly #alarms: Alarms;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #origins: OriginNotices;
   readonly #working = new Map<string, Working>();
+  /** Of each receiver in the configuration: what it knows of this run. */
+  readonly #presences = new Map<string, RadiusPresence>();
   readonly #misconfigured = new Set<string>();
   readonly #repairing: Disposable;
   #config: Config['upload'];
@@ -43,16 +55,19 @@ export class Uploads implements Closeable {
     store: Store;
     config: Config['upload'];
     teller: OriginTeller;
+    /** Whether the wall clock is synchronised. */
+    clockTrusted: () => boolean;
     /** The sessions that run. */
     live: () => readonly LiveSession[];
     alarms: Alarms;
     clock: Clock;
     log: Log;
   }) {
-    const { store, config, teller, live, alarms, clock, log } = options;
+    const { store, config, teller, clockTrusted, live, alarms, clock, log } = options;
     this.#store = store;
     this.#folder = store.folder;
     this.#config = config;
+    this.#clockTrusted = clockTrusted;
     this.#live = live;
     this.#alarms = alarms;
     this.#clock = clock;
@@ -97,6 +112,7 @@ export class Uploads implements Closeable {
     );
     for (const [name] of over) this.#working.delete(name);
     await Promise.all(over.map(([, working]) => this.#stop(working)));
+    for (const name of this.#presences.keys()) if (!wanted.has(name)) this.#presences.delete(name);
     for (const name of this.#misconfigured) if (!wanted.has(name)) this.#isRight(name);
     for (const [name, receiver] of wanted) if (!this.#working.has(name)) await this.#begin(name, receiver);
   }
@@ -107,6 +123,9 @@ export class Uploads implements Closeable {
       const destination = await makeDestination(receiver, {
         folder: this.#folder,
         deviceId: this.#store.device.id,
+        bootEpoch: this.#store.bootEpoch,
+        clockTrusted: this.#clockTrusted,
+        presence: this.#presenceOf(name),
         reachable: () => queue?.hurry(),
         clock: this.#clock,
         log: this.#log,
@@ -134,6 +153,13 @@ export class Uploads implements Closeable {
     }
   }
 
+  /** A receiver that is reconfigured is no new one. */
+  #presenceOf(name: string): RadiusPresence {
+    const known = this.#presences.get(name) ?? { announced: false };
+    this.#presences.set(name, known);
+    return known;
+  }
+
   #isRight(name: string): void {
     this.#misconfigured.delete(name);
     this.#alarms.clear('upload.misconfigured', name);
@@ -149,6 +175,19 @@ export class Uploads implements Closeable {
   recorded(record: UsageRecord): void {
     for (const { queue } of this.#working.values()) queue.poke();
     if (this.#config.originNotices) void this.#origins.tell(record.origin);
+  }
+
+  /** The chain says something beside records that waits in the outbox. */
+  noted(): void {
+    for (const { queue } of this.#working.values()) queue.poke();
+  }
+
+  /**
+   * Names of all who are to get what the chain says beside records: those who get its links, and, of those who were told times
+   * that were wrong, the origins.
+   */
+  noteDestinations(told: ReadonlySet<string> = new Set()): readonly string[] {
+    return [...chainReceivers(this.#config), ...[...told].filter(isOrigin)];
   }
 
   /** A session with an origin has begun. */
@@ -197,15 +236,15 @@ export class Uploads implements Closeable {
   async close(): Promise<void> {
     this.#repairing[Symbol.dispose]();
     await this.#changing;
-    await Promise.all([...this.#working.values()].map((working) => this.#stop(working)));
+    await Promise.all([...this.#working.values()].map((working) => this.#stop(working, true)));
     this.#working.clear();
     await this.#origins.close();
   }
 
   /** One that cannot be closed well hinders none of the others. */
-  async #stop({ receiver, queue, interims }: Working): Promise<void> {
+  async #stop({ receiver, queue, interims }: Working, boxEnds = false): Promise<void> {
     interims[Symbol.dispose]();
-    await queue.close().catch((error) => {
+    await queue.close(boxEnds).catch((error) => {
       const destination = receiverName(receiver);
       this.#log.error('receiver not closed well', { destination, error: describeError(error) });
     });
@@ -215,5 +254,3 @@ export class Uploads implements Closeable {
     return this.close();
   }
 }
-
-const isNamed = ({ name }: Receiver): boolean => name !== undefined;

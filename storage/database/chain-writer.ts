@@ -46,11 +46,7 @@ export class ChainWriter {
   }
 
   /** With `sequence`, the chain goes on there: above everything that may have been given out. */
-  appendAnchor(
-    body: AnchorBody,
-    fact: Pick<Fact, 'bootEpoch' | 'at' | 'clockTrusted'>,
-    sequence?: number,
-  ): LedgerEntry {
+  appendAnchor(body: AnchorBody, fact: Omit<Fact, 'kind' | 'body'>, sequence?: number): LedgerEntry {
     const anchor: Fact = { ...fact, kind: 'anchor', body: JSON.stringify(body) };
     return this.#append(sequence ?? (this.#head?.sequence ?? 0) + 1, anchor);
   }

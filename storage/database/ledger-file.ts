@@ -1,7 +1,8 @@
 import type { AnchorBody } from '../chain.ts';
-import { ChainWriter } from './chain-writer.ts';
-import { DeliveryTable } from './delivery-table.ts';
+import { ChainWriter, type Fact } from './chain-writer.ts';
+import { DeliveryState, DeliveryTable } from './delivery-table.ts';
 import type { DeviceKey } from './device-key.ts';
+import type { LedgerEntry } from './entry-row.ts';
 import { EntryTable } from './entry-table.ts';
 import { migrate } from './migrations.ts';
 import { type Run, RunTable } from './run-table.ts';
@@ -62,20 +63,38 @@ export class LedgerFile {
     }
   }
 
+  /** Appends to the chain; it waits for whom it is for. Only inside a transaction. */
+  append(fact: Fact): LedgerEntry {
+    return this.#deliver(this.chain.append(fact));
+  }
+
+  /** As well for an anchor; with `sequence` the chain goes on there. */
+  appendAnchor(body: AnchorBody, fact: Omit<Fact, 'kind' | 'body'>, sequence?: number): LedgerEntry {
+    return this.#deliver(this.chain.appendAnchor(body, fact, sequence));
+  }
+
+  #deliver(entry: LedgerEntry): LedgerEntry {
+    const { sequence, destinations } = entry;
+    const waits = { sequence, state: DeliveryState.waiting, reason: undefined };
+    for (const destination of destinations) this.deliveries.add({ destination, ...waits });
+    return entry;
+  }
+
   /** Goes on above every sequence that may have been given out, and says so in the chain. */
   anchorDamage(options: {
     holes: AnchorBody['missing'];
     sequenceBelow: number;
     bootEpoch: number;
     at: number;
+    destinations: readonly string[];
   }): void {
     const last = this.entries.head();
     const next = Math.max(options.sequenceBelow, (last?.sequence ?? 0) + 1);
     const tail = { from: (last?.sequence ?? 0) + 1, to: next - 1 };
     const missing = [...options.holes, ...(tail.from <= tail.to ? [tail] : [])];
-    const { bootEpoch, at } = options;
+    const { bootEpoch, at, destinations } = options;
     const body = { reason: 'damage', last: last ?? null, missing } as const;
-    this.chain.appendAnchor(body, { bootEpoch, at, clockTrusted: false }, next);
+    this.appendAnchor(body, { bootEpoch, at, clockTrusted: false, destinations }, next);
   }
 
   /** The last connection's close moves everything from the write-ahead log into the database. */

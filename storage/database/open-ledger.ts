@@ -27,7 +27,7 @@ export interface OpenedLedger {
  */
 export function openLedger(
   files: StoreFiles,
-  facts: { readonly bootId: string; readonly nowMs: number },
+  facts: { readonly bootId: string; readonly nowMs: number; readonly anchorDeliveries: readonly string[] },
   before?: OpenedLedger,
 ): OpenedLedger {
   finishReplacing(files);
@@ -70,7 +70,8 @@ export function openLedger(
     const run = file.transaction(() => {
       if (jumps) {
         const sequenceBelow = state.state?.sequenceBelow ?? 0;
-        file.anchorDamage({ holes: [], sequenceBelow, bootEpoch, at: facts.nowMs });
+        const { nowMs: at, anchorDeliveries: destinations } = facts;
+        file.anchorDamage({ holes: [], sequenceBelow, bootEpoch, at, destinations });
       }
       if (before === undefined) return begin(file, { bootEpoch, bootId: facts.bootId });
       takeOver(file, before);

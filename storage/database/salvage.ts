@@ -34,7 +34,12 @@ const unknownSequenceBelow = 1_000_000;
 export function salvage(
   files: StoreFiles,
   key: DeviceKey,
-  facts: { readonly state: StateFile; readonly bootId: string; readonly nowMs: number },
+  facts: {
+    readonly state: StateFile;
+    readonly bootId: string;
+    readonly nowMs: number;
+    readonly anchorDeliveries: readonly string[];
+  },
 ): Salvage {
   const sequenceBelow = facts.state.state?.sequenceBelow;
   discardUnfinished(files);
@@ -53,6 +58,7 @@ export function salvage(
         sequenceBelow: sequenceBelow ?? (target.entries.head()?.sequence ?? 0) + sequenceReserve,
         bootEpoch: facts.state.epochOf(facts.bootId, target.runs.newest()),
         at: facts.nowMs,
+        destinations: facts.anchorDeliveries,
       });
       return counts;
     });

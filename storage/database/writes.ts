@@ -1,6 +1,5 @@
 import type { AnchorBody } from '../chain.ts';
 import type { ClockCorrection, CounterSample, Settlement, StoredEntry } from '../face.ts';
-import { DeliveryState } from './delivery-table.ts';
 import { toStored } from './entry-row.ts';
 import type { LedgerFile } from './ledger-file.ts';
 import type { Run } from './run-table.ts';
@@ -18,6 +17,13 @@ export interface EndFacts {
   readonly deliveries: readonly string[];
 }
 
+/** What may go, by trusted wall clock, and who is told that it went. */
+export interface RetentionLimits {
+  readonly before: number;
+  readonly at: number;
+  readonly deliveries: readonly string[];
+}
+
 /**
  * What can be asked to be written: argument and result. Each runs inside a transaction, shared with others, and refuses
  * before it has changed anything.
@@ -26,12 +32,12 @@ export interface Writes {
   start(session: SessionFacts): void;
   checkpoint(checkpoint: { monoNs: bigint; samples: readonly CounterSample[] }): void;
   finish(end: EndFacts): StoredEntry;
-  correctClock(correction: ClockCorrection & { at: number }): StoredEntry;
+  correctClock(correction: ClockCorrection & { at: number; deliveries: readonly string[] }): StoredEntry;
   settle(settled: { destination: string; settlements: readonly Settlement[] }): void;
   requeue(destination: string): number;
   abandon(destination: string): number;
   /** How many went, and whether more could. */
-  retain(limits: { before: number; at: number }): { removed: number; more: boolean };
+  retain(limits: RetentionLimits): { removed: number; more: boolean };
 }
 
 export function writesOn(file: LedgerFile, run: Run): Writes {
@@ -42,14 +48,14 @@ export function writesOn(file: LedgerFile, run: Run): Writes {
       file.runs.alive(run.run, monoNs);
     },
     finish: (end) => finish(file, run, end),
-    correctClock: ({ bootEpoch, offsetMs, at }) => {
-      const body = JSON.stringify({ bootEpoch, offsetMs });
-      const entry = file.chain.append({
+    correctClock: ({ bootEpoch, offsetMs, at, deliveries }) => {
+      const entry = file.append({
         kind: 'clock',
-        body,
+        body: JSON.stringify({ bootEpoch, offsetMs }),
         bootEpoch: run.bootEpoch,
         at,
         clockTrusted: true,
+        destinations: deliveries,
       });
       file.entries.correct({ bootEpoch, offsetMs });
       return toStored(entry);
@@ -69,7 +75,7 @@ function finish(file: LedgerFile, run: Run, end: EndFacts): StoredEntry {
   const session = file.sessions.end(sessionId);
   if (earlier !== undefined) return toStored(earlier);
   const begun = session === undefined ? run : file.runs.of(session.run);
-  const entry = file.chain.append({
+  const entry = file.append({
     kind: 'usage',
     body: end.body,
     bootEpoch: begun?.bootEpoch ?? run.bootEpoch,
@@ -78,21 +84,13 @@ function finish(file: LedgerFile, run: Run, end: EndFacts): StoredEntry {
     sessionId,
     destinations: deliveries,
   });
-  for (const destination of deliveries) {
-    file.deliveries.add({
-      destination,
-      sequence: entry.sequence,
-      state: DeliveryState.waiting,
-      reason: undefined,
-    });
-  }
   return toStored(entry);
 }
 
 function retain(
   file: LedgerFile,
   run: Run,
-  { before, at }: { before: number; at: number },
+  { before, at, deliveries }: RetentionLimits,
 ): { removed: number; more: boolean } {
   const first = file.entries.next(0);
   const head = file.entries.head();
@@ -105,6 +103,6 @@ function retain(
   const removed = file.entries.removeTo(last.sequence);
   file.deliveries.forgetUnconfirmed(last.sequence);
   const anchor: AnchorBody = { reason: 'retention', last, missing: [] };
-  file.chain.appendAnchor(anchor, { bootEpoch: run.bootEpoch, at, clockTrusted: true });
+  file.appendAnchor(anchor, { bootEpoch: run.bootEpoch, at, clockTrusted: true, destinations: deliveries });
   return { removed, more: last.sequence === bound };
 }

@@ -199,7 +199,8 @@ export class Keeper {
   }
 
   #open(before?: OpenedLedger): OpenedLedger {
-    const facts = { bootId: this.#options.bootId, nowMs: this.#clock.nowMs() };
+    const { bootId, anchorDeliveries } = this.#options;
+    const facts = { bootId, anchorDeliveries, nowMs: this.#clock.nowMs() };
     const ledger = this.#withRoom(() => openLedger(this.#files, facts, before));
     const aside = damagedDatabases(this.#files);
     if (ledger.damage !== undefined || aside.length > 0) {

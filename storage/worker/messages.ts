@@ -15,6 +15,7 @@ export interface KeeperOptions {
   readonly endGroupMs: number;
   readonly ballastBytes: number;
   readonly watchMs: number;
+  readonly anchorDeliveries: readonly string[];
 }
 
 /** All calls: name to function. Arguments and results are cloned from thread to thread. */

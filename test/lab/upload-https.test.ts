@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { silentLog as log } from '#base';
 import { Collector } from '../../src/upload/https/collector.ts';
 import { HttpsDestination } from '../../src/upload/https/https-destination.ts';
+import type { OutgoingEntry } from '../../src/upload/outgoing-entry.ts';
 import { Certificates, type Identity } from './upload/certificates.ts';
 import { CollectorServer } from './upload/collector-server.ts';
 import { entry, record } from './upload/records.ts';
 
 const never = new AbortController().signal;
+const deviceId = 'weir-0123456789abcdef';
 
 describe('lab: CloudEvents by HTTPS', () => {
   let folder: string;
@@ -42,7 +44,7 @@ describe('lab: CloudEvents by HTTPS', () => {
       timeoutMs,
       ...(token ? { token } : {}),
     });
-    return new HttpsDestination({ name: 'https:lab', batch: 200, collector, log });
+    return new HttpsDestination({ name: 'https:lab', batch: 200, deviceId, collector, log });
   }
 
   it('posts a batch with our certificate, and all of it counts as taken by any 2xx', async () => {
@@ -95,6 +97,23 @@ describe('lab: CloudEvents by HTTPS', () => {
       { outcome: 'retry', reason: 'busy' },
       { outcome: 'retry', reason: 'the collector did not answer for this record' },
     ]);
+  });
+
+  it('tells what the chain says beside records, to the byte as it was signed, each by an id of its own', async () => {
+    await using https = destination();
+    const body = '{"bootEpoch":3,"offsetMs":1700000000000}';
+    const { record: _, times: __, ...link } = entry(2);
+    const note: OutgoingEntry = { ...link, kind: 'clock', body, at: Date.parse('2026-11-22T10:05:00Z') };
+    const id = `${deviceId}/2`;
+    server.answer = () => ({ status: 200, body: JSON.stringify({ results: [{ id, status: 'accepted' }] }) });
+    assert.deepEqual(await https.deliver([note], never), [{ outcome: 'acknowledged' }]);
+    const text = server.posts[0]?.body ?? '';
+    const [event] = JSON.parse(text);
+    assert.deepEqual(
+      [event.id, event.type, event.source, event.time, event.subject],
+      [id, 'weir.ledger.clock.v1', `urn:weir:${deviceId}`, '2026-11-22T10:05:00.000Z', undefined],
+    );
+    assert.ok(text.includes(`"data":{"clock":${body},"chain":{"sequence":2,"kind":"clock",`), text);
   });
 
   it('finds the one record for which a batch is refused', async () => {

@@ -3,11 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock as clock, silentLog as log } from '#base';
-import { RadiusDestination } from '../../src/upload/radius/radius-destination.ts';
 import type { RadiusLink } from '../../src/upload/radius/radius-link.ts';
-import { RadiusServers } from '../../src/upload/radius/radius-servers.ts';
 import { RadsecLink } from '../../src/upload/radius/radsec-link.ts';
 import { UdpLink } from '../../src/upload/radius/udp-link.ts';
+import { radiusTo } from '../unit/upload/radius-to.ts';
 import { Certificates, type Identity } from './upload/certificates.ts';
 import { Freeradius } from './upload/freeradius.ts';
 import { entry, record } from './upload/records.ts';
@@ -15,15 +14,7 @@ import { entry, record } from './upload/records.ts';
 const port = 18_130;
 const radsecPort = 20_830;
 
-function destination(...links: readonly RadiusLink[]): RadiusDestination {
-  return new RadiusDestination({
-    name: 'radius:lab',
-    nas: { deviceId: 'weir-0123456789abcdef', vendorId: 32_473 },
-    servers: new RadiusServers({ links, clock, log }),
-    clock,
-    log,
-  });
-}
+const destination = (...links: readonly RadiusLink[]) => radiusTo(links);
 
 const udp = (options: { port?: number; secret?: string } = {}) =>
   new UdpLink({ host: '127.0.0.1', port, secret: 's3cret', clock, log, ...options });
@@ -110,6 +101,17 @@ describe('lab: RADIUS accounting at FreeRADIUS', function () {
     const [row] = rowOf(sent.record.sessionId);
     assert.equal(row?.framedipv6address, '2001:db8::9');
     assert.equal(row?.username, '2001:db8::9');
+  });
+
+  it('has the time by its own clock, less the delay, of a box that does not know it', async () => {
+    await using radius = destination(udp());
+    const anHourAgo = { bootEpoch: 4, endedMonoNs: String(clock.monoNs() - 3_600_000_000_000n) };
+    const wrong = { startedAt: '1970-01-01T00:00:10.000Z', endedAt: '1970-01-01T00:01:40.000Z' };
+    const sent = entry(6, { ...anHourAgo, ...wrong, clockTrusted: false });
+    await radius.deliver([sent]);
+    const [row] = rowOf(sent.record.sessionId);
+    const stopped = Number(row?.acctstoptime);
+    assert.ok(Math.abs(stopped - (clock.nowMs() / 1000 - 3600)) < 60, `${stopped}`);
   });
 
   it('keeps one row when a Stop is told again', async () => {

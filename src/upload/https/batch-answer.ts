@@ -1,15 +1,14 @@
 import type { Delivery } from '../destination.ts';
-import type { UsageEntry } from '../usage-entry.ts';
 
 /**
  * A collector may answer for each record: `{"results":[{"id":"…","status":"accepted"|"duplicate"|"rejected"|"retry",
  * "reason":"…"}]}`. Any other body of a 2xx, or none, says that it has them all. A record that the list leaves out was
  * not taken.
  */
-export function answersPerRecord(entries: readonly UsageEntry[], body: string): readonly Delivery[] {
+export function answersPerRecord(ids: readonly string[], body: string): readonly Delivery[] {
   const results = resultsIn(body);
-  if (results === undefined) return entries.map(() => ({ outcome: 'acknowledged' }));
-  return entries.map(({ record }) => delivery(results.get(record.recordId)));
+  if (results === undefined) return ids.map(() => ({ outcome: 'acknowledged' }));
+  return ids.map((id) => delivery(results.get(id)));
 }
 
 interface Result {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describeError, type Log } from '#base';
 import type { UsageRecord } from '../../billing/index.ts';
-import { liveEvent, recordEvent } from '../cloud-event.ts';
+import { entryEvent, eventId, liveEvent } from '../cloud-event.ts';
 import type { Delivery, Destination } from '../destination.ts';
-import type { UsageEntry } from '../usage-entry.ts';
+import type { OutgoingEntry } from '../outgoing-entry.ts';
 import { answersPerRecord } from './batch-answer.ts';
 import type { Collector } from './collector.ts';
 import { LiveBatches } from './live-batches.ts';
@@ -17,27 +17,37 @@ const permanent = new Set([400, 413, 415, 422]);
 export class HttpsDestination implements Destination {
   readonly name: string;
   readonly batch: number;
+  readonly #deviceId: string;
   readonly #collector: Collector;
   readonly #log: Log;
   readonly #live: LiveBatches;
   readonly #closing = new AbortController();
 
-  constructor(options: { name: string; batch: number; collector: Collector; log: Log }) {
+  constructor(options: {
+    name: string;
+    batch: number;
+    deviceId: string;
+    collector: Collector;
+    log: Log;
+  }) {
     this.name = options.name;
     this.batch = options.batch;
+    this.#deviceId = options.deviceId;
     this.#collector = options.collector;
     this.#log = options.log.with({ destination: options.name });
     this.#live = new LiveBatches(options.batch, (events) => this.#postLive(events));
   }
 
-  async deliver(entries: readonly UsageEntry[], signal: AbortSignal): Promise<readonly Delivery[]> {
-    await this.#live.end(entries.map(({ record }) => record.sessionId));
+  async deliver(entries: readonly OutgoingEntry[], signal: AbortSignal): Promise<readonly Delivery[]> {
+    await this.#live.end(
+      entries.flatMap((entry) => (entry.kind === 'usage' ? [entry.record.sessionId] : [])),
+    );
     return this.#send(entries, signal);
   }
 
-  async #send(entries: readonly UsageEntry[], signal: AbortSignal): Promise<readonly Delivery[]> {
+  async #send(entries: readonly OutgoingEntry[], signal: AbortSignal): Promise<readonly Delivery[]> {
     const { status, body } = await this.#post(entries, signal);
-    if (status >= 200 && status < 300) return answersPerRecord(entries, body);
+    if (status >= 200 && status < 300) return answersPerRecord(this.#ids(entries), body);
     const reason = `the collector answered ${status}${excerpt(body)}`;
     if (!permanent.has(status)) return entries.map(() => ({ outcome: 'retry', reason }));
     if (entries.length === 1) return [{ outcome: 'rejected', reason }];
@@ -53,12 +63,15 @@ export class HttpsDestination implements Destination {
     return deliveries;
   }
 
-  #post(entries: readonly UsageEntry[], signal: AbortSignal) {
+  #ids(entries: readonly OutgoingEntry[]): readonly string[] {
+    return entries.map((entry) => eventId(entry, this.#deviceId));
+  }
+
+  #post(entries: readonly OutgoingEntry[], signal: AbortSignal) {
     // The same records in the same batch have the same key, whenever they are sent (draft-ietf-httpapi-idempotency-key).
-    const ids = entries.map(({ record }) => record.recordId).join('\n');
-    const key = createHash('sha256').update(ids).digest('hex');
+    const key = createHash('sha256').update(this.#ids(entries).join('\n')).digest('hex');
     return this.#collector.post(
-      `[${entries.map(recordEvent).join(',')}]`,
+      `[${entries.map((entry) => entryEvent(entry, this.#deviceId)).join(',')}]`,
       { 'content-type': contentType, 'idempotency-key': key },
       signal,
     );

@@ -3,9 +3,9 @@ import { connect, ErrorWithReasonCode, type IClientOptions, type MqttClient } fr
 import { type Clock, describeError, type Log, WeirError, within } from '#base';
 import type { UsageRecord } from '../../billing/index.ts';
 import { Backoff } from '../backoff.ts';
-import { liveEvent, recordEvent } from '../cloud-event.ts';
+import { entryEvent, liveEvent } from '../cloud-event.ts';
 import type { Delivery, Destination } from '../destination.ts';
-import type { UsageEntry } from '../usage-entry.ts';
+import type { OutgoingEntry } from '../outgoing-entry.ts';
 
 const connectMs = 10_000;
 /** A broker that has not acknowledged for so long is given up, and the connection with it. */
@@ -68,14 +68,14 @@ export class MqttDestination implements Destination {
     this.#keepingUp = this.#keepUp(options.connected);
   }
 
-  async deliver(entries: readonly UsageEntry[]): Promise<readonly Delivery[]> {
+  async deliver(entries: readonly OutgoingEntry[]): Promise<readonly Delivery[]> {
     const client = this.#client;
     if (!client) {
       throw new WeirError('UPLOAD_FAILED', 'no connection to the broker', {
         fields: { reason: this.#trouble },
       });
     }
-    const deliveries = new Map<UsageEntry, Delivery>();
+    const deliveries = new Map<OutgoingEntry, Delivery>();
     const waiting = [...entries];
     const publishNext = async () => {
       for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift()) {
@@ -91,14 +91,14 @@ export class MqttDestination implements Destination {
     return entries.map((entry) => deliveries.get(entry) ?? { outcome: 'retry', reason: 'not sent' });
   }
 
-  async #publish(client: MqttClient, entry: UsageEntry): Promise<Delivery> {
+  async #publish(client: MqttClient, entry: OutgoingEntry): Promise<Delivery> {
     if (!client.connected) return disconnected;
     const { promise, resolve } = Promise.withResolvers<Delivery>();
     const gone = () => resolve(disconnected);
     client.once('close', gone);
     client.publish(
       this.#topics.records,
-      recordEvent(entry),
+      entryEvent(entry, this.#deviceId),
       { qos: 1, properties: { contentType: 'application/cloudevents+json', payloadFormatIndicator: true } },
       (error) => resolve(error ? failed(error) : { outcome: 'acknowledged' }),
     );

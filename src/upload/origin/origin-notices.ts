@@ -1,6 +1,6 @@
 import { type Closeable, describeError, type Log } from '#base';
 import type { ClockCorrection, DeliveryOutcome, Outbox } from '#storage';
-import { signedRecord, type UsageEntry, usageEntry } from '../usage-entry.ts';
+import { type OutgoingEntry, outgoingEntry, signedEntry } from '../outgoing-entry.ts';
 
 /** An origin, as the records name it. */
 export interface OriginAddress {
@@ -45,6 +45,9 @@ interface Telling {
 }
 
 const originPrefix = 'origin:';
+
+/** Whether a name in the outbox is that of an origin. */
+export const isOrigin = (destination: string): boolean => destination.startsWith(originPrefix);
 
 /** The name of an origin in the outbox. */
 export function originDestination({ address, port }: OriginAddress): string {
@@ -146,12 +149,13 @@ export class OriginNotices implements Closeable {
       const corrections = await this.#corrections();
       for (const stored of page.entries) {
         if (this.#closed) return;
-        const entry = usageEntry(stored, corrections);
+        const entry = outgoingEntry(stored, corrections);
         const status = await this.#teller.notify(
-          entry.record.url,
+          // What is of no session goes over any that there is.
+          entry.kind === 'usage' ? entry.record.url : '',
           origin,
           'application/json',
-          Buffer.from(signedRecord(entry)),
+          Buffer.from(signedEntry(entry)),
         );
         if (status === undefined) return;
         if (deaf.has(status)) {
@@ -166,7 +170,7 @@ export class OriginNotices implements Closeable {
     }
   }
 
-  async #settle(name: string, { sequence }: UsageEntry, status: number, telling: Telling): Promise<void> {
+  async #settle(name: string, { sequence }: OutgoingEntry, status: number, telling: Telling): Promise<void> {
     const outcome = outcomeOf(status);
     if (outcome === undefined) {
       // Once a session: an origin may refuse all of the many that wait.
@@ -183,7 +187,7 @@ export class OriginNotices implements Closeable {
   async giveUp(before: number): Promise<number> {
     let count = 0;
     for (const { destination, waitingSince } of await this.#outbox.summary()) {
-      if (!destination.startsWith(originPrefix) || waitingSince === undefined) continue;
+      if (!isOrigin(destination) || waitingSince === undefined) continue;
       count += await this.#giveUpTo(destination, before);
     }
     return count;
@@ -194,12 +198,7 @@ export class OriginNotices implements Closeable {
     for (let after: number | undefined = 0; after !== undefined && !this.#closed; ) {
       const page = await this.#outbox.waiting(destination, { after, limit: pageSize });
       const corrections = await this.#corrections();
-      const old = page.entries.filter((stored) => {
-        const { times, record } = usageEntry(stored, corrections);
-        // A time that nobody vouches for makes nothing old.
-        const known = record.clockTrusted || times.correctedByMs !== undefined;
-        return known && Date.parse(times.endedAt) < before;
-      });
+      const old = page.entries.filter((stored) => isBefore(outgoingEntry(stored, corrections), before));
       if (old.length === 0) break;
       await this.#outbox.settle(
         destination,
@@ -227,4 +226,10 @@ export class OriginNotices implements Closeable {
 function outcomeOf(status: number): DeliveryOutcome | undefined {
   if (status >= 200 && status < 300) return 'acknowledged';
   return status === notUnderstood ? 'unconfirmed' : undefined;
+}
+
+/** A time that nobody vouches for makes nothing old. */
+function isBefore(entry: OutgoingEntry, before: number): boolean {
+  if (entry.kind !== 'usage') return entry.clockTrusted && entry.at < before;
+  return entry.times.known && Date.parse(entry.times.endedAt) < before;
 }

@@ -51,18 +51,35 @@ export interface NasIdentity {
   readonly vendorId: number;
 }
 
+/** When something happened. */
+export interface Moment {
+  /**
+   * Wall clock; undefined: the box does not know it, and Event-Timestamp (RFC 2869 s.5.3) is left out. A server then takes
+   * its own clock less Acct-Delay-Time.
+   */
+  readonly atMs: number | undefined;
+  /** From then until it is told. */
+  readonly delayMs: number;
+}
+
 /** Whether a box begins or stops to account (RFC 2866 s.5.1): the server closes what it has open of this box. */
 export function boxAttributes(
   nas: NasIdentity,
   status: 'accountingOn' | 'accountingOff',
-  nowMs: number,
+  moment: Moment,
 ): readonly Attribute[] {
   return [
     integerAttribute(A.acctStatusType, StatusType[status]),
     textAttribute(A.nasIdentifier, nas.deviceId),
     textAttribute(A.acctSessionId, nas.deviceId),
-    integerAttribute(A.eventTimestamp, Math.floor(nowMs / 1000)),
-    integerAttribute(A.acctDelayTime, 0),
+    ...momentAttributes(moment),
+  ];
+}
+
+function momentAttributes({ atMs, delayMs }: Moment): readonly Attribute[] {
+  return [
+    ...(atMs === undefined ? [] : [integerAttribute(A.eventTimestamp, Math.floor(atMs / 1000))]),
+    integerAttribute(A.acctDelayTime, Math.max(0, Math.floor(delayMs / 1000))),
   ];
 }
 
@@ -71,15 +88,10 @@ export function sessionAttributes(
   nas: NasIdentity,
   status: SessionStatus,
   record: UsageRecord,
-  moment: {
-    /** When it happened, wall clock, and when it is told. */
-    readonly atMs: number;
-    readonly nowMs: number;
-    readonly correctedByMs?: number | undefined;
-    readonly sequence?: number;
-  },
+  moment: Moment,
+  /** Of a record. */
+  stored: { readonly sequence?: number; readonly correctedByMs?: number | undefined } = {},
 ): readonly Attribute[] {
-  const delaySeconds = Math.max(0, Math.floor((moment.nowMs - moment.atMs) / 1000));
   const vendor = (type: number, text: string) => vendorText(nas.vendorId, type, text);
   return [
     integerAttribute(A.acctStatusType, StatusType[status]),
@@ -90,14 +102,13 @@ export function sessionAttributes(
     integerAttribute(A.acctAuthentic, authenticLocal),
     addressAttribute({ v4: A.framedIpAddress, v6: A.framedIpv6Address }, record.viewer.address),
     ...(record.mac === null ? [] : [textAttribute(A.callingStationId, stationId(record.mac))]),
-    integerAttribute(A.eventTimestamp, Math.floor(moment.atMs / 1000)),
-    integerAttribute(A.acctDelayTime, delaySeconds),
+    ...momentAttributes(moment),
     ...(status === 'start' ? [] : usageAttributes(record)),
     ...(status === 'stop' ? [integerAttribute(A.acctTerminateCause, causeCode(record.terminateCause))] : []),
     ...vendor(WeirType.feedUrl, record.url),
     ...vendor(WeirType.origin, originText(record)),
     ...vendor(WeirType.transport, `${record.protocol}/${record.transport}`),
-    ...(status === 'stop' ? recordAttributes(record, moment, vendor) : []),
+    ...(status === 'stop' ? recordAttributes(record, stored, vendor) : []),
   ];
 }
 
@@ -113,21 +124,21 @@ function usageAttributes(record: UsageRecord): readonly Attribute[] {
 
 function recordAttributes(
   record: UsageRecord,
-  moment: { readonly correctedByMs?: number | undefined; readonly sequence?: number },
+  stored: { readonly sequence?: number; readonly correctedByMs?: number | undefined },
   vendor: (type: number, text: string) => readonly Attribute[],
 ): readonly Attribute[] {
   const { charge } = record;
   return [
     ...vendor(WeirType.recordId, record.recordId),
-    ...vendor(WeirType.sequence, String(moment.sequence ?? '')),
+    ...vendor(WeirType.sequence, String(stored.sequence ?? '')),
     ...vendor(WeirType.chargeAmount, charge.amount),
     ...vendor(WeirType.chargeCurrency, charge.currency),
     ...vendor(WeirType.tariff, `${charge.tariff}/${charge.version}`),
     ...vendor(WeirType.outputPackets, record.viewerTxPackets),
     ...vendor(WeirType.recovered, record.recovered ? 'yes' : 'no'),
-    ...(moment.correctedByMs === undefined
+    ...(stored.correctedByMs === undefined
       ? []
-      : vendor(WeirType.clockCorrectionMs, String(moment.correctedByMs))),
+      : vendor(WeirType.clockCorrectionMs, String(stored.correctedByMs))),
   ];
 }
 

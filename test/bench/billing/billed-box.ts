@@ -69,6 +69,7 @@ export class BilledBox implements AsyncDisposable {
       store,
       config: config.upload,
       teller: { notify: async () => undefined },
+      clockTrusted: () => true,
       live: () => this.billing.live(),
       alarms,
       clock: uploadClock,

@@ -112,6 +112,7 @@ function writeConfiguration({ folder, port, secret, radsec }: FreeradiusOptions)
     join(folder, 'radiusd.conf'),
     configuration({ folder, port, secret, ...(radsec ? { radsec } : {}) }),
   );
+  writeFileSync(join(folder, 'nothing'), '');
   // FreeRADIUS refuses a configuration that others may write.
   chmodSync(folder, 0o700);
 }
@@ -186,6 +187,10 @@ modules {
   }
   expr {
   }
+  preprocess {
+    huntgroups = ${folder}/nothing
+    hints = ${folder}/nothing
+  }
   detail {
     filename = "${folder}/log/detail"
     permissions = 0600
@@ -199,6 +204,8 @@ server default {
   }
 ${radsec ? tlsListener(radsec) : ''}
   preacct {
+    # Gives a request without Event-Timestamp one: when it came, less Acct-Delay-Time.
+    preprocess
     update request {
       Acct-Unique-Session-Id := "%{md5:%{User-Name},%{Acct-Session-ID},%{NAS-IP-Address},%{NAS-Identifier},%{NAS-Port-ID},%{NAS-Port}}"
     }

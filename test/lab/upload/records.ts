@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { StoredEntry } from '#storage';
 import type { UsageRecord } from '../../../src/billing/index.ts';
-import { type UsageEntry, usageEntry } from '../../../src/upload/usage-entry.ts';
+import { type UsageEntry, usageEntry } from '../../../src/upload/outgoing-entry.ts';
 
 /** A record like those of the billing manager. */
 export function record(changes: Partial<UsageRecord> = {}): UsageRecord {

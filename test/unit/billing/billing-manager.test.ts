@@ -46,6 +46,7 @@ describe('BillingManager', () => {
       synchronised: () => synchronised,
       macOf: (address) => (address === '198.51.100.5' ? '02:00:00:00:00:05' : undefined),
       deliveries: () => ['collector'],
+      readers: { noteDeliveries: (told) => ['auditor', ...told], giveUp: async () => {} },
       unrecorded,
       alarms,
       clock,
@@ -248,6 +249,10 @@ describe('BillingManager', () => {
       assert.deepEqual(await folder.store.ledger.corrections(), [
         { bootEpoch: folder.store.bootEpoch, offsetMs: 1_700_000_000_000 },
       ]);
+      for (const name of ['auditor', 'collector']) {
+        const { entries: waiting } = await folder.store.outbox.waiting(name);
+        assert.equal(waiting.at(-1)?.kind, 'clock', `${name}, who may have the record as it was`);
+      }
       await clock.pass(60_000);
       await billing.settled();
       assert.equal((await entriesOf(folder.store)).length, 2, 'once a boot');

@@ -5,7 +5,14 @@ import type { PendingWrite } from '../../../storage/worker/commit-queue.ts';
 import { Keeper } from '../../../storage/worker/keeper.ts';
 import { Folder } from './box.ts';
 
-const options = { bootId: 'a', startGroupMs: 5, endGroupMs: 5, ballastBytes: 64 * 1024, watchMs: 10_000 };
+const options = {
+  bootId: 'a',
+  startGroupMs: 5,
+  endGroupMs: 5,
+  ballastBytes: 64 * 1024,
+  anchorDeliveries: [],
+  watchMs: 10_000,
+};
 
 const facts = (sessionId: string): EndFacts => ({
   sessionId,

@@ -136,6 +136,23 @@ describe('the ledger', () => {
     await assertProven(store);
   });
 
+  it('tells those who are to know of a correction, and of an anchor', async () => {
+    using folder = new Folder();
+    await using store = await open(folder.path);
+    await store.ledger.finish(end('a', { endedAt: 1_000, clockTrusted: false, deliveries: [] }));
+    const { bootEpoch } = store;
+    await store.ledger.correctClock({ bootEpoch, offsetMs: 500_000, at: 502_000 }, ['https:auditor']);
+    await store.ledger.finish(end('b', { endedAt: 600_000 }));
+    assert.equal(await store.ledger.retain(502_000, ['mqtt:auditor', 'mqtt:auditor']), 1);
+    const waiting = async (name: string) => outline((await store.outbox.waiting(name)).entries);
+    assert.deepEqual(await waiting('https:auditor'), ['2 clock']);
+    assert.deepEqual(await waiting('mqtt:auditor'), ['4 anchor']);
+    assert.equal(await store.ledger.retain(700_000), 0, 'a note that waits is kept like a record');
+    await store.outbox.settle('https:auditor', [{ sequence: 2, outcome: 'acknowledged' }]);
+    assert.deepEqual(await waiting('https:auditor'), []);
+    await assertProven(store);
+  });
+
   it('exports ten thousand records in bounded pages, and they prove themselves', async function () {
     this.timeout(120_000);
     using folder = new Folder();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Alarms, silentLog } from '#base';
 import type { Delivery, Destination } from '../../../src/upload/destination.ts';
 import { DestinationQueue } from '../../../src/upload/destination-queue.ts';
-import type { UsageEntry } from '../../../src/upload/usage-entry.ts';
+import type { OutgoingEntry } from '../../../src/upload/outgoing-entry.ts';
 import { entry } from '../../lab/upload/records.ts';
 import { HandClock, settled } from '../session/scripted.ts';
 import { MemoryOutbox } from './memory-outbox.ts';
@@ -14,7 +14,7 @@ class ScriptedDestination implements Destination {
   readonly name = 'https:scripted';
   readonly batch: number;
   readonly asked: number[][] = [];
-  answer: (entry: UsageEntry, together: readonly UsageEntry[]) => Delivery | Error = () => acknowledged;
+  answer: (entry: OutgoingEntry, together: readonly OutgoingEntry[]) => Delivery | Error = () => acknowledged;
   /** Deliveries wait for it. */
   gate: Promise<void> = Promise.resolve();
 
@@ -22,7 +22,7 @@ class ScriptedDestination implements Destination {
     this.batch = batch;
   }
 
-  async deliver(entries: readonly UsageEntry[]): Promise<readonly Delivery[]> {
+  async deliver(entries: readonly OutgoingEntry[]): Promise<readonly Delivery[]> {
     this.asked.push(entries.map(({ sequence }) => sequence));
     await this.gate;
     return entries.map((one) => {

@@ -123,6 +123,29 @@ describe('upload: notices to the origin', () => {
     assert.deepEqual(told, [1, 2]);
   });
 
+  it('carry a correction of the clock over any session there is, as it was signed', async () => {
+    const outbox = new MemoryOutbox();
+    const told: string[] = [];
+    const notices = new OriginNotices({
+      teller: {
+        notify: async (url, _to, _type, body) => {
+          told.push(`${url} ${Buffer.from(body)}`);
+          return 200;
+        },
+      },
+      outbox,
+      corrections: async () => [],
+      log: silentLog,
+    });
+    const body = '{"bootEpoch":3,"offsetMs":500000}';
+    const link = { kind: 'clock' as const, sequence: 7, hash: '1'.repeat(64), previousHash: '0'.repeat(64) };
+    outbox.put({ ...link, body, signature: 'c2ln', bootEpoch: 3, at: 600_000, clockTrusted: true });
+    await notices.tell(origin);
+    const [text = ''] = told;
+    assert.ok(text.startsWith(` {"clock":${body},"chain":{"sequence":7,"kind":"clock",`), text);
+    assert.deepEqual(outbox.left, []);
+  });
+
   it('are for an address and a port', () => {
     assert.equal(originDestination(origin), 'origin:198.51.100.7:554');
     assert.equal(originDestination({ address: '2001:db8::7', port: 8554 }), 'origin:[2001:db8::7]:8554');

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { silentLog as log } from '#base';
-import { RadiusDestination } from '../../../src/upload/radius/radius-destination.ts';
 import type { RadiusLink } from '../../../src/upload/radius/radius-link.ts';
-import { RadiusServers } from '../../../src/upload/radius/radius-servers.ts';
 import { entry } from '../../lab/upload/records.ts';
 import { HandClock, settled } from '../session/scripted.ts';
+import { radiusTo } from './radius-to.ts';
 
 /** Answers one request after the other, each after `eachMs`. */
 class SlowLink implements RadiusLink {
@@ -34,9 +32,7 @@ describe('Upload: records by RADIUS to a slow server', () => {
   it('are fewer at a time until it answers them before they would be sent again, and more when it is quick', async () => {
     const clock = new HandClock();
     const link = new SlowLink(clock);
-    const nas = { deviceId: 'weir-1', vendorId: 32473 };
-    const servers = new RadiusServers({ links: [link], clock, log });
-    const radius = new RadiusDestination({ name: 'radius:slow', nas, servers, clock, log });
+    const radius = radiusTo([link], { clock });
     const deliver = async () => {
       const entries = Array.from({ length: radius.batch }, (_, index) => entry(index + 1));
       let over = false;
