@@ -142,16 +142,12 @@ class LineView {
   }
 
   edit(buffer: LineBuffer, key: Parameters<LineBuffer['edit']>[0]): void {
-    const before = { text: buffer.text, cursor: this.#cells(buffer.before) };
+    const before = { text: buffer.text, cursor: this.#cells(buffer.before), atEnd: buffer.after === '' };
     if (!buffer.edit(key)) return;
     const rows = row(before.cursor, this.#terminal.size.columns);
     // The last character of a short line went: shown as such, for slow lines and for those who watch.
-    if (
-      buffer.after === '' &&
-      before.text.startsWith(buffer.text) &&
-      before.cursor - this.#cells(buffer.text) === 1 &&
-      rows === 0
-    ) {
+    const shortened = before.atEnd && buffer.after === '' && before.text.startsWith(buffer.text);
+    if (shortened && before.cursor - this.#cells(buffer.text) === 1 && rows === 0) {
       this.#write('\b \b');
       return;
     }
