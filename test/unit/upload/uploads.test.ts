@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { Alarms, systemClock as clock, silentLog as log } from '#base';
 import { parseConfig } from '../../../src/config/index.ts';
 import { Uploads } from '../../../src/upload/index.ts';
+import { record } from '../../lab/upload/records.ts';
 import { RecordsFolder } from '../billing/billed-viewer.ts';
 import { RadiusResponder } from './radius-responder.ts';
 
 /** RFC 2866 s.5.1. */
-const [accountingOn, accountingOff] = [7, 8];
+const [start, accountingOn, accountingOff] = [1, 7, 8];
 
 describe('Uploads', () => {
   let folder: RecordsFolder;
@@ -32,25 +33,31 @@ describe('Uploads', () => {
       ...{ clockTrusted: () => true, alarms: new Alarms({ clock, log }), clock, log },
     });
 
+  /** A session's Start waits for the answer to Accounting-On, which is the `at`th request. */
+  const announced = async (uploads: Uploads, at: number) => {
+    uploads.sessionStarted(record());
+    await server.asked(at + 1);
+  };
+
   it('tell a RADIUS server of the start and the end of the box, not of a change of the receiver', async () => {
     const uploads = uploadsOf(radius());
     await uploads.apply(radius());
-    await server.asked(1);
+    await announced(uploads, 1);
     await uploads.apply(radius({ interimSeconds: 60 }));
     await uploads.apply(radius({ interimSeconds: 300 }));
     await uploads.close();
-    assert.deepEqual(server.statuses, [accountingOn, accountingOff]);
+    assert.deepEqual(server.statuses, [accountingOn, start, accountingOff]);
   });
 
   it('take a receiver that comes back into the configuration for a new one', async () => {
     const uploads = uploadsOf(radius());
     await uploads.apply(radius());
-    await server.asked(1);
+    await announced(uploads, 1);
     await uploads.apply(configOf({}));
     await uploads.apply(radius());
-    await server.asked(2);
+    await announced(uploads, 3);
     await uploads.close();
-    assert.deepEqual(server.statuses, [accountingOn, accountingOn, accountingOff]);
+    assert.deepEqual(server.statuses, [accountingOn, start, accountingOn, start, accountingOff]);
   });
 
   it('tell what the chain says beside records those who get its links, and origins that were told wrong times', async () => {
