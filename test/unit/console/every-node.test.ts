@@ -19,6 +19,10 @@ const configuration = configurationTree(operational);
 /** What completion asks. */
 const operations = {
   outbox: async () => ({ destinations: [{ destination: 'https', waiting: 1, quarantined: 0 }] }),
+  viewers: async () => ({
+    viewers: [{ sessionId: '0199-7', viewer: '198.51.100.5', url: 'rtsp://a/live' }],
+    ended: [],
+  }),
 } as unknown as Operations;
 
 describe('every place of every command line', () => {
