@@ -1,11 +1,17 @@
 import { strict as assert } from 'node:assert';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LinuxSerialPorts } from '../../hal/linux/serial-ports.ts';
 import { hashPassword } from '../../src/console/index.ts';
 import type { World } from '../../src/demo/world/index.ts';
 import { SerialCable } from '../contract/serial-cable.ts';
 import { Operator } from '../operator.ts';
+import { FreshBox } from './fresh-box.ts';
 import { createLabWorld } from './lab-world.ts';
+import { ScriptedOrigin } from './origin-scripted.ts';
+import { ScriptedViewers } from './viewers-scripted.ts';
 import { Weir } from './weir.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -84,11 +90,147 @@ describe('lab: the console', function () {
     await child.close();
   });
 
-  it('is back when the device was gone', async () => {
+  /** Somebody at the far end of the cable. */
+  const atTheCable = async (use: (ann: Operator) => Promise<void>) => {
+    await using port = await new LinuxSerialPorts().open({ path: cable.far, baud });
+    await use(new Operator(port.stream, 20_000));
+  };
+
+  it('takes 2,000 pasted lines over the serial port, each of them once', () =>
+    atTheCable(async (ann) => {
+      ann.type('\x03');
+      await ann.logIn('ann', password);
+      await ann.command('configure');
+      const lines = Array.from(
+        { length: 2000 },
+        (_, at) => `set billing subscribers sub-${at} prefixes 10.18.${at >> 8}.${at & 255}/32`,
+      );
+      ann.type(`${lines.join('\r')}\rshow | compare | count\r`);
+      await ann.sees(/\d+ lines\r\n\[edit\]\r\nann@box7# $/);
+      const set = (await ann.command('show billing | display set | no-more')).split('\n');
+      assert.deepEqual(
+        set.filter((line) => line.includes(' sub-')),
+        lines,
+      );
+      ann.type('quit\r');
+      await ann.sees(/\[yes,no\] $/);
+      ann.type('yes\r');
+      await ann.sees(/box7> $/);
+      ann.type('exit\r');
+      await ann.sees(/login: $/);
+    }));
+
+  it('loses what was typed, and nothing else, when the cable is pulled in the middle of a line', async () => {
+    await atTheCable(async (ann) => {
+      ann.type('\x03');
+      await ann.logIn('ann', password);
+      await ann.command('configure');
+      ann.type('set system name hal');
+      await ann.sees(/name hal$/);
+    });
     await cable.pull();
     cable = await SerialCable.plugIn(cable.folder);
-    await using port = await new LinuxSerialPorts().open({ path: cable.far, baud });
-    const ann = new Operator(port.stream, 15_000);
-    await ann.logIn('ann', password);
+    await atTheCable(async (ann) => {
+      await ann.logIn('ann', password);
+      assert.match(await ann.command('show configuration system'), /^name box7;\n/);
+      ann.type('exit\r');
+      await ann.sees(/login: $/);
+    });
+  });
+
+  it('notices another program on its port', async () => {
+    const other = await world.box.spawn('sh', ['-c', `exec 3<>"${cable.near}"; echo open; exec sleep 60`]);
+    await other.prints(/open/);
+    // Whoever commits moves the console, or looks anew at who else is there.
+    await weirConsole(
+      ...['-c', 'configure', '-c', 'delete console port', '-c', 'commit'],
+      ...['-c', `set console port ${cable.near}`, '-c', 'commit'],
+    );
+    const wanted = /port-shared.* sleep \(\d+\).*takes away what is typed/;
+    let alarms = '';
+    for (const until = Date.now() + 15_000; !wanted.test(alarms); ) {
+      assert.ok(Date.now() < until, alarms);
+      alarms = await weirConsole('-c', 'show alarms');
+    }
+    await other.close();
+  });
+});
+
+describe('lab: a box that has nothing but a console', function () {
+  this.timeout(60_000);
+  const lines = [
+    'configure',
+    'set system name first',
+    'set interfaces wan device wan0',
+    'set interfaces access device lan0',
+    'set relay rtsp ports 554',
+    'commit',
+  ];
+  let world: World;
+  let cable: SerialCable;
+  let dataDir: string;
+  let box: FreshBox | undefined;
+
+  before(async () => {
+    world = await createLabWorld();
+    cable = await SerialCable.plugIn();
+  });
+  after(async () => {
+    await cable?.[Symbol.asyncDispose]();
+    await world?.close();
+  });
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'weir-fresh-'));
+  });
+  afterEach(async () => {
+    await box?.close();
+    await rm(dataDir, { recursive: true });
+  });
+
+  const start = () => FreshBox.start(world, { file: join(dataDir, 'weir.json'), dataDir, port: cable.near });
+
+  it(`relays after ${lines.length} lines typed at its serial port`, async () => {
+    await using origin = await ScriptedOrigin.start(world.origin.host, { port: 554 });
+    box = await start();
+    {
+      await using port = await new LinuxSerialPorts().open({ path: cable.far, baud });
+      const anybody = new Operator(port.stream, 20_000);
+      anybody.type('\r');
+      await anybody.sees(/@weir> $/);
+      for (const line of lines) assert.doesNotMatch(await anybody.command(line), /error|unknown/);
+    }
+    await box.logs(/"event":"ready"/);
+    await using viewers = await ScriptedViewers.start(world.viewer.host, {
+      url: `rtsp://${world.origin.address4}/live`,
+      sources: [world.viewer.address4],
+    });
+    assert.deepEqual(await viewers.settled(5_000), [200]);
+    assert.match(await box.script(['show relay | match viewers']), /^viewers +1$/m);
+    assert.ok(origin);
+  });
+
+  it('takes a commit back that was not confirmed when the power went, says so, and keeps one that was', async () => {
+    const commit = (...more: string[]) =>
+      (box as FreshBox).script(['configure', ...more, 'show system name']);
+    box = await start();
+    await commit(...lines.slice(1));
+    assert.match(
+      await commit('set system name second', 'commit confirmed 5'),
+      /in force for 5 minutes[\s\S]*name second;/,
+    );
+    await box.kill();
+    box = await start();
+    assert.match(await box.script(['show configuration system']), /name first;/);
+    {
+      await using port = await new LinuxSerialPorts().open({ path: cable.far, baud });
+      const anybody = new Operator(port.stream, 20_000);
+      anybody.type('\r');
+      const seen = await anybody.sees(/console@first> $/);
+      assert.match(seen, /was taken back: started again before it was confirmed[\s\S]*\+ +name second;/);
+    }
+    await commit('set system name third', 'commit confirmed 5', 'confirm');
+    await box.kill();
+    box = await start();
+    assert.match(await box.script(['show configuration system']), /name third;/);
   });
 });
