@@ -10,7 +10,14 @@ import {
   type TcpListener,
 } from '#hal';
 import type { BillingManager } from './billing/index.ts';
-import { applyStages, type Config, catchUpOf, originEntry, type Stage } from './config/index.ts';
+import {
+  applyStages,
+  type Config,
+  catchUpOf,
+  originEntry,
+  PlannedStage,
+  type Stage,
+} from './config/index.ts';
 import { Feed } from './feed/index.ts';
 import { Heartbeat } from './health/index.ts';
 import { endpointText, feedsStatus, nicStatus, type RelayStatus, viewersStatus } from './operations/index.ts';
@@ -61,7 +68,7 @@ export class Relay implements Closeable {
   /** Until when, monotonic, addresses and ports go past the box. */
   readonly #bypasses = new Map<string, bigint>();
   #config: Config;
-  #applied: Config | undefined;
+  readonly #stages: readonly Stage[];
 
   private constructor(options: RelayOptions) {
     const { config, hal, log, clock } = options;
@@ -69,6 +76,7 @@ export class Relay implements Closeable {
     this.#hal = hal;
     this.#log = log;
     this.#clock = clock;
+    this.#stages = this.#makeStages();
     this.alarms = options.alarms ?? new Alarms({ clock, log });
     this.#records =
       options.store &&
@@ -189,72 +197,45 @@ export class Relay implements Closeable {
     return this.#config;
   }
 
-  /** Brings the running box to another configuration; returns what brings it back. */
-  async apply(next: Config): Promise<() => Promise<void>> {
-    const before = this.#applied;
-    const undo = await applyStages(
-      [this.#limitsStage, this.#nicsStage, this.#forwardingStage, this.#interceptionStage, this.#uploadStage],
-      next,
-    );
-    this.#applied = next;
-    return async () => {
-      await undo();
-      this.#applied = before;
-    };
+  /** Brings the running box to another configuration; returns what brings it back. What does not differ is not touched. */
+  apply(next: Config): Promise<() => Promise<void>> {
+    return applyStages(this.#stages, next);
   }
 
-  get #limitsStage(): Stage {
-    return {
-      name: 'limits',
-      apply: async (next) => {
-        const before = this.#config;
-        this.#config = next;
-        return async () => {
-          this.#config = before;
-        };
-      },
-    };
-  }
-
-  get #nicsStage(): Stage {
-    return this.#stageOf('nics', (config) => this.#hal.nics.apply(nicConfigs(config)));
-  }
-
-  get #forwardingStage(): Stage {
-    return this.#stageOf('forwarding', (config) =>
-      this.#hal.forwarding.apply({ ...this.#devices(), masquerade: config.interfaces.wan.masquerade }),
-    );
-  }
-
-  get #interceptionStage(): Stage {
-    return this.#stageOf('interception', async ({ relay }) => {
-      if (!this.#listeners) return;
-      await this.#hal.interception.apply({
-        ...this.#devices(),
-        ports: relay.rtsp.ports,
-        listenPortV4: this.#listeners.v4.local.port,
-        listenPortV6: this.#listeners.v6.local.port,
-        whenDown: relay.whenDown,
-      });
-    });
-  }
-
-  get #uploadStage(): Stage {
-    return this.#stageOf('upload', async ({ upload }) => this.#records?.apply(upload));
-  }
-
-  /** A stage that is brought back by applying what was there before. */
-  #stageOf(name: string, apply: (config: Config) => Promise<void>): Stage {
-    return {
-      name,
-      apply: async (next) => {
-        const before = this.#applied;
-        await apply(next);
-        return async () => {
-          if (before) await apply(before);
-        };
-      },
-    };
+  /** In the order they depend on each other. */
+  #makeStages(): readonly Stage[] {
+    const { nics, forwarding, interception } = this.#hal;
+    return [
+      new PlannedStage({
+        name: 'limits',
+        planOf: (config) => config,
+        apply: async (plan) => {
+          this.#config = plan;
+        },
+      }),
+      new PlannedStage({ name: 'nics', planOf: nicConfigs, apply: (plan) => nics.apply(plan) }),
+      new PlannedStage({
+        name: 'forwarding',
+        planOf: ({ interfaces }) => ({ ...this.#devices(), masquerade: interfaces.wan.masquerade }),
+        apply: (plan) => forwarding.apply(plan),
+      }),
+      new PlannedStage({
+        name: 'interception',
+        planOf: ({ relay }) => ({
+          ...this.#devices(),
+          ports: relay.rtsp.ports,
+          listenPortV4: this.#listeners?.v4.local.port ?? 0,
+          listenPortV6: this.#listeners?.v6.local.port ?? 0,
+          whenDown: relay.whenDown,
+        }),
+        apply: (plan) => interception.apply(plan),
+      }),
+      new PlannedStage({
+        name: 'upload',
+        planOf: ({ upload }) => upload,
+        apply: async (plan) => this.#records?.apply(plan),
+      }),
+    ];
   }
 
   #devices(): { wanDevice: string; accessDevice: string } {

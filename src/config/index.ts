@@ -33,7 +33,7 @@ export type { AppliesTo, BranchSchema, LeafSchema, ListSchema, Parsed, Schema } 
 export { secretsIn } from './secrets.ts';
 export { type LineFault, runSetLines } from './set-lines.ts';
 export { readSetWords, type SetWords } from './set-words.ts';
-export { applyStages, type Stage } from './stage.ts';
+export { applyStages, PlannedStage, type Stage } from './stage.ts';
 export { type Config, configTree } from './tree.ts';
 export { urlMatches, urlPattern } from './url-pattern.ts';
 export type {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { CloseStack } from '#base';
 import type { Config } from './tree.ts';
 
@@ -8,6 +9,41 @@ import type { Config } from './tree.ts';
 export interface Stage {
   readonly name: string;
   apply(next: Config): Promise<() => Promise<void>>;
+}
+
+/**
+ * A stage that is brought to a plan made of the configuration. The same plan again is nothing to do; it is brought back by the
+ * plan of before, which names what it names as it was then.
+ */
+export class PlannedStage<Plan> implements Stage {
+  readonly name: string;
+  readonly #planOf: (config: Config) => Plan;
+  readonly #apply: (plan: Plan) => Promise<void>;
+  #last: { readonly plan: Plan } | undefined;
+
+  constructor(options: {
+    name: string;
+    planOf: (config: Config) => Plan;
+    /** One that rejects has undone itself. */
+    apply: (plan: Plan) => Promise<void>;
+  }) {
+    this.name = options.name;
+    this.#planOf = options.planOf;
+    this.#apply = options.apply;
+  }
+
+  async apply(next: Config): Promise<() => Promise<void>> {
+    const before = this.#last;
+    const plan = this.#planOf(next);
+    if (before && isDeepStrictEqual(before.plan, plan)) return async () => {};
+    await this.#apply(plan);
+    this.#last = { plan };
+    return async () => {
+      if (!before) return;
+      await this.#apply(before.plan);
+      this.#last = before;
+    };
+  }
 }
 
 /** Applies the stages in order; when one rejects, those before it are undone in reverse and the error is thrown. */

@@ -12,7 +12,9 @@ import { HandClock } from './session/scripted.ts';
 const configOf = (relay: object = {}, wan: object = {}, system: object = {}): Config =>
   parseConfig({ system, interfaces: { wan: { device: 'wan0', ...wan }, access: { device: 'lan0' } }, relay });
 
-describe('the appliance', () => {
+describe('the appliance', function () {
+  // Each of its starts opens a store.
+  this.timeout(20_000);
   let dataDir: string;
   let appliance: Appliance | undefined;
   let clock: HandClock;
