@@ -12,7 +12,7 @@ const books = [
   'weir/weir.db',
   'weir/weir.db-wal',
   'weir/weir.state',
-  'weir/weir.db.damaged-1',
+  'weir/weir-damaged-1.db',
 ];
 const configured = [
   'weir/config.json',
