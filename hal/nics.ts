@@ -126,6 +126,8 @@ export interface Nics extends Closeable {
   macOf(address: string): string | undefined;
   /** All NICs of the machine but the loopback, as they are now. Works before the first `apply`. */
   list(): Promise<readonly NicPort[]>;
+  /** Switches on every NIC that is off, so that it shows its link: for whoever has to tell them apart. */
+  switchOn(): Promise<void>;
   /** The main routing table, both families. */
   routes(): Promise<readonly Route[]>;
   /** A NIC changed: link, address, lease, MTU, or it went away (`linkUp` false). */

@@ -11,6 +11,7 @@ import {
   feedsStatus,
   interfacesStatus,
   type LogRing,
+  linkedInterfaces,
   outboxStatus,
   ping,
   requestSystem,
@@ -71,6 +72,7 @@ export function boxOperations(box: Box, facts: BoxFacts): BoxOperations {
       }),
     clock: () => clockStatus(hal().board, clock),
     interfaces: async () => interfacesStatus(hal().nics),
+    linkedInterfaces: async () => linkedInterfaces(hal().nics, clock),
     routes: async () => routeStatus(hal().nics),
     storage: async () => storageStatus(store()),
     billing: async () =>

@@ -143,6 +143,14 @@ export class LinuxNics implements Nics {
     );
   }
 
+  switchOn(): Promise<void> {
+    return this.#queue.run(async () => {
+      for (const link of [...this.#links.values()].filter(({ up, parent }) => !up && parent === undefined)) {
+        await this.#network.setUp(link, true);
+      }
+    });
+  }
+
   routes(): Promise<readonly Route[]> {
     return readRoutes(this.#network, (ifindex) => this.#links.get(ifindex)?.device);
   }

@@ -150,6 +150,11 @@ export class SimNics implements Nics {
     );
   }
 
+  async switchOn(): Promise<void> {
+    for (const device of this.#devices.values()) device.up = true;
+    this.#refresh();
+  }
+
   async routes(): Promise<readonly Route[]> {
     return [...this.#devices.values()]
       .filter(({ up }) => up)
@@ -213,6 +218,11 @@ export class SimNics implements Nics {
   /** Plugs a cable in, or pulls it. */
   setCarrier(device: string, carrier: boolean): void {
     this.#named(device).carrier = carrier;
+    this.#refresh();
+  }
+
+  switchOff(device: string): void {
+    this.#named(device).up = false;
     this.#refresh();
   }
 

@@ -56,6 +56,8 @@ export interface Operations {
   system(): Promise<SystemStatus>;
   clock(): Promise<ClockStatus>;
   interfaces(): Promise<InterfacesStatus>;
+  /** Switches all NICs on first, so that they show their links; takes some seconds. */
+  linkedInterfaces(): Promise<InterfacesStatus>;
   routes(): Promise<RouteStatus>;
   storage(): Promise<StorageStatus>;
   billing(): Promise<BillingStatus>;

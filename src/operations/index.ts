@@ -3,6 +3,7 @@ export {
   type InterfaceStatus,
   type InterfacesStatus,
   interfacesStatus,
+  linkedInterfaces,
   type RouteStatus,
   routeStatus,
 } from './interfaces-status.ts';

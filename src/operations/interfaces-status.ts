@@ -1,3 +1,4 @@
+import type { Clock } from '#base';
 import type { Lease, NicCounters, NicPort, NicRole, Nics, Route } from '#hal';
 
 /** One NIC of the machine, whether Weir uses it or not. */
@@ -111,6 +112,20 @@ function isBound(nics: Nics, role: NicRole): boolean {
     // Before the first configuration.
     return false;
   }
+}
+
+/** A link is agreed on within three seconds or so (IEEE 802.3, clause 28). */
+const linkMs = 4000;
+const lookMs = 100;
+
+/** The same of NICs that were switched on before, so that all that have a cable show it. */
+export async function linkedInterfaces(nics: Nics, clock: Clock): Promise<InterfacesStatus> {
+  await nics.switchOn();
+  const until = clock.monoNs() + BigInt(linkMs) * 1_000_000n;
+  while ((await nics.list()).some(({ linkUp }) => !linkUp) && clock.monoNs() < until) {
+    await clock.sleep(lookMs);
+  }
+  return interfacesStatus(nics);
 }
 
 export interface RouteStatus {

@@ -13,6 +13,8 @@ export interface NicsWorld extends AsyncDisposable {
   path(device: string): string;
   setCarrier(device: string, carrier: boolean): Promise<void>;
   addAddress(device: string, address: string): Promise<void>;
+  /** As an administrator does, or as after a start. */
+  switchOff(device: string): Promise<void>;
   remove(device: string): Promise<void>;
   /** Puts `lan0` in again after `remove`: same name, another index. */
   replaceLan(): Promise<void>;
@@ -74,6 +76,14 @@ export function nicsContract(makeWorld: () => Promise<NicsWorld>): void {
     await world.remove('lan0');
     await until(async () => (await world.nics.list()).length === 1);
     assert.deepEqual(await pick(), ['wan0 wan true']);
+  });
+
+  it('switches every NIC on, so that it shows its link before it is configured', async () => {
+    await world.switchOff('lan0');
+    const shown = async () => (await world.nics.list()).find(({ device }) => device === 'lan0');
+    await until(async () => (await shown())?.up === false);
+    await world.nics.switchOn();
+    await until(async () => (await shown())?.linkUp === true);
   });
 
   it('tells the routes of both families', async () => {

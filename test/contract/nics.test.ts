@@ -23,6 +23,7 @@ async function simWorld(): Promise<NicsWorld> {
     setCarrier: async (device, carrier) => nics.setCarrier(device, carrier),
     addAddress: async (device, address) =>
       nics.setAddresses(device, [...nics.inspect(device).addresses, address]),
+    switchOff: async (device) => nics.switchOff(device),
     remove: async (device) => nics.remove(device),
     replaceLan: async () => nics.add({ device: 'lan0', mac: '02:00:00:00:00:03' }),
     meet: async (address) => {
@@ -67,6 +68,9 @@ async function realWorld(): Promise<NicsWorld> {
     },
     addAddress: async (device, address) => {
       ip(`addr add ${address} dev ${device}`);
+    },
+    switchOff: async (device) => {
+      ip(`link set ${device} down`);
     },
     remove: async (device) => {
       ip(`link del ${device}`);

@@ -8,6 +8,7 @@ import { probeCommands } from './probes.ts';
 import { recordCommands } from './records.ts';
 import { relayCommands } from './relay.ts';
 import { sessionCommands } from './session.ts';
+import { setupCommands } from './setup.ts';
 import { systemCommands } from './system.ts';
 import { updateCommands } from './update.ts';
 import { viewerCommands } from './viewers.ts';
@@ -23,6 +24,7 @@ export const operationalCommands: readonly Command[] = [
   ...recordCommands,
   ...relayCommands,
   ...sessionCommands,
+  ...setupCommands,
   ...systemCommands,
   ...updateCommands,
   ...viewerCommands,

@@ -1,0 +1,1 @@
+export { type SetupText, setup } from './setup.ts';

@@ -1,0 +1,144 @@
+import { describeError, isWeirError, WeirError } from '#base';
+import { Candidate, configTree, renderSetLines } from '../../config/index.ts';
+import type { InterfacesStatus } from '../../operations/index.ts';
+import type { CommandContext } from '../command.ts';
+import { renderTable } from '../render/index.ts';
+import type { Question, SetupFacts, SetWords } from './question.ts';
+import { questions } from './questions.ts';
+
+/** What the set-up says between its questions. */
+export interface SetupText {
+  readonly text: string;
+}
+
+/** Answers of a pass before this one: they are what Enter means, but for secrets. */
+type Answers = Map<string, string>;
+
+/**
+ * Leads through the first configuration of a box, question by question, and commits it. What cannot be committed is asked
+ * again, with the answers that were given; ^C leaves, and nothing is changed.
+ */
+export async function* setup(context: CommandContext): AsyncGenerator<SetupText> {
+  if (context.configurations.config !== undefined) {
+    throw new WeirError('NOT_AVAILABLE', 'this box is configured already', {
+      advice: 'change it with `configure`',
+    });
+  }
+  yield told('', 'This box has no configuration. Enter alone takes what stands in [ ]; ^C leaves.', '');
+  let before: Answers = new Map();
+  for (;;) {
+    const candidate = context.configurations.candidate();
+    before = yield* pass(context, candidate, before);
+    yield told('', ...renderSetLines(configTree, candidate.tree()), '');
+    const { faults } = context.configurations.check(candidate);
+    if (faults.length > 0) {
+      yield told(...faults.map(({ path, text }) => `error: ${path.join(' ')}: ${text}`), '');
+      continue;
+    }
+    if (!/^(y|yes)?$/i.test((await context.ask('Commit this? [yes] ')).trim())) continue;
+    try {
+      await context.configurations.commit(candidate, { who: context.who, comment: 'first set-up' });
+      break;
+    } catch (error) {
+      if (!isWeirError(error)) throw error;
+      yield told(`error: ${describeError(error)}`, '');
+    }
+  }
+  yield told('The box relays. `show interfaces` and `test relay URL` tell more.');
+}
+
+/** Asks all questions once. */
+async function* pass(
+  context: CommandContext,
+  candidate: Candidate,
+  before: Answers,
+): AsyncGenerator<SetupText, Answers> {
+  let listed = await context.operations.linkedInterfaces();
+  mustHaveTwo(listed);
+  yield told(nicTable(listed));
+  const answers: Answers = new Map();
+  for (let index = 0; index < questions.length; ) {
+    const question = questions[index] as Question;
+    const facts: SetupFacts = { nics: listed.interfaces, answers };
+    const text = question.text(facts);
+    if (text === undefined) {
+      index += 1;
+      continue;
+    }
+    const answer = await ask(context, question, text, facts, before);
+    if (answer === 'again' && !question.secret) {
+      listed = await context.operations.linkedInterfaces();
+      mustHaveTwo(listed);
+      yield told(nicTable(listed));
+      continue;
+    }
+    try {
+      take(candidate, await question.sets(answer, facts));
+      answers.set(question.name, answer);
+      index += 1;
+    } catch (error) {
+      if (!isWeirError(error, 'CONFIG_BAD_VALUE')) throw error;
+      yield told(describeError(error));
+      const { backTo } = question;
+      if (backTo !== undefined) index = questions.findIndex(({ name }) => name === backTo);
+    }
+  }
+  return answers;
+}
+
+/** All of it or nothing. */
+function take(candidate: Candidate, all: SetWords): void {
+  const trial = new Candidate({ tree: candidate.tree() });
+  for (const words of all) trial.set([], words);
+  for (const words of all) candidate.set([], words);
+}
+
+async function ask(
+  { ask: read }: CommandContext,
+  { name, secret, fallback }: Question,
+  text: string,
+  facts: SetupFacts,
+  before: Answers,
+): Promise<string> {
+  if (secret) {
+    const answer = await read(`${text}: `, { secret });
+    return answer === '' ? (fallback?.(facts) ?? '') : answer;
+  }
+  const otherwise = before.get(name) ?? fallback?.(facts);
+  const answer = (await read(otherwise === undefined ? `${text}: ` : `${text} [${otherwise}] `)).trim();
+  return answer === '' ? (otherwise ?? '') : answer;
+}
+
+function mustHaveTwo({ interfaces }: InterfacesStatus): void {
+  if (interfaces.length >= 2) return;
+  throw new WeirError('NIC_MISSING', `this box has ${interfaces.length} NIC, and needs two`, {
+    advice: 'see whether the kernel has a driver for both',
+  });
+}
+
+const columns = [
+  { title: '' },
+  { title: 'NIC' },
+  { title: 'LINK' },
+  { title: 'SPEED' },
+  { title: 'MAC' },
+  { title: 'ADDRESSES' },
+  { title: 'PLACE' },
+] as const;
+
+function nicTable({ interfaces }: InterfacesStatus): string {
+  const rows = interfaces.map(({ device, link, speedMbps, mac, addresses, path }, index) => [
+    String(index + 1),
+    device,
+    link,
+    speedMbps === null ? '-' : `${speedMbps} Mbit/s`,
+    mac || '-',
+    addresses.join(' ') || '-',
+    path?.replace(/\/net\/[^/]+$/, '') ?? '-',
+  ]);
+  return `${renderTable(columns, rows)}Plug a cable in or out and answer again to see which is which.`;
+}
+
+const told = (...lines: readonly string[]): SetupText => ({
+  text: lines.map((line) => `${line}\n`).join(''),
+});
