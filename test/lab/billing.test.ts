@@ -3,15 +3,15 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { openReader } from '#storage';
 import type { UsageRecord } from '../../src/billing/index.ts';
-import type { World } from '../../src/demo/world/index.ts';
+import { until } from '../unit/storage/box.ts';
 import { Capture } from './capture.ts';
-import { createLabWorld } from './lab-world.ts';
+import { recorded, recordsIn } from './kept-records.ts';
+import { liveLab } from './live-lab.ts';
 import { mediaFlows, takenFlows } from './media-flows.ts';
-import { ScriptedOrigin } from './origin-scripted.ts';
 import type { Packet } from './pcap.ts';
 import { ScriptedViewers } from './viewers-scripted.ts';
 import { Weir } from './weir.ts';
@@ -58,50 +58,39 @@ async function onTheirWay(capture: Capture, viewers: number): Promise<void> {
   }
 }
 
+/** Packets of each open session as of the last checkpoint. */
+function storedPackets(folder: string): readonly number[] {
+  using database = new DatabaseSync(join(folder, 'weir.db'), { readOnly: true });
+  const rows = database
+    .prepare('SELECT coalesce(tx_packets, 0) AS packets FROM session LEFT JOIN checkpoint USING (slot)')
+    .all();
+  return rows.map(({ packets }) => Number(packets));
+}
+
 describe('lab: what is billed', function () {
   this.timeout(60_000);
-  let world: World;
-  let origin: ScriptedOrigin;
+  const lab = liveLab();
   let dataDir: string;
-  let url: string;
 
-  before(async () => {
-    world = await createLabWorld();
-    origin = await ScriptedOrigin.start(world.origin.host, { port: 554 });
-    url = `rtsp://${world.origin.address4}/live`;
-  });
-  after(async () => {
-    await origin?.close();
-    await world?.close();
-  });
   beforeEach(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'weir-lab-data-'));
   });
   afterEach(() => rm(dataDir, { recursive: true }));
 
-  const records = async (): Promise<readonly UsageRecord[]> => {
-    await using reader = await openReader(dataDir);
-    const { entries } = await reader.ledger.entries({ limit: 1000 });
-    return entries.filter(({ kind }) => kind === 'usage').map(({ body }) => JSON.parse(body));
-  };
-  const recorded = async (count: number): Promise<readonly UsageRecord[]> => {
-    for (const until = Date.now() + 10_000; ; ) {
-      const all = await records();
-      if (all.length >= count) return all;
-      if (Date.now() > until) throw new Error(`${all.length} records of ${count}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
   const flow = ({ viewer, viewerTxPackets, viewerTxBytes }: UsageRecord) =>
     `${viewer.address} ${viewerTxPackets} ${viewerTxBytes}`;
 
   it('is what the wire carried to each viewer, to the byte, by UDP and by TCP, IPv4 and IPv6', async () => {
-    const { host } = world.viewer;
-    await using _weir = await Weir.start(world, { billing, dataDir });
+    const { host } = lab.world.viewer;
+    await using _weir = await Weir.start(lab.world, { billing, dataDir });
     await using capture = await Capture.start(host, 'eth0');
-    const url6 = `rtsp://[${world.origin.address6}]/live`;
-    await using udp = await ScriptedViewers.start(host, { url, sources: sources(5) });
-    await using tcp = await ScriptedViewers.start(host, { url, transport: 'tcp', sources: sources(5, 6) });
+    const url6 = `rtsp://[${lab.world.origin.address6}]/live`;
+    await using udp = await ScriptedViewers.start(host, { url: lab.url, sources: sources(5) });
+    await using tcp = await ScriptedViewers.start(host, {
+      url: lab.url,
+      transport: 'tcp',
+      sources: sources(5, 6),
+    });
     await using udp6 = await ScriptedViewers.start(host, { url: url6, sources: ['2001:db8:199::1'] });
     const groups = [udp, tcp, udp6];
     for (const group of groups) await group.settled(10_000);
@@ -109,7 +98,7 @@ describe('lab: what is billed', function () {
     // One after the other, so that no two counts need be equal.
     for (const viewer of [0, 1, 2, 3, 4]) for (const group of [udp, tcp]) await group.teardown([viewer]);
     await udp6.teardown();
-    const all = await recorded(11);
+    const all = await recorded(dataDir, 11);
     const carried = mediaFlows(await capture.stop())
       .filter(({ rtpPackets }) => rtpPackets > 0)
       .map(({ destination, rtpPackets, rtpBytes }) => `${destination.address} ${rtpPackets} ${rtpBytes}`);
@@ -131,24 +120,32 @@ describe('lab: what is billed', function () {
 
   for (const transport of ['udp', 'tcp'] as const) {
     it(`is by ${transport} what a viewer got until it was killed, to the byte`, async () => {
-      const { host } = world.viewer;
-      await using _weir = await Weir.start(world, { billing, dataDir });
+      const { host } = lab.world.viewer;
+      await using _weir = await Weir.start(lab.world, { billing, dataDir });
       await using capture = await Capture.start(host, 'eth0');
-      await using viewers = await ScriptedViewers.start(host, { url, transport, sources: sources(8) });
+      await using viewers = await ScriptedViewers.start(host, {
+        url: lab.url,
+        transport,
+        sources: sources(8),
+      });
       await viewers.settled(10_000);
       await viewers.watching(5_000);
       viewers.program.signal('SIGKILL');
-      const all = await recorded(8);
+      const all = await recorded(dataDir, 8);
       assert.deepEqual(all.map(flow).sort(), taken(await capture.stop()).sort());
     });
   }
 
   it('is of viewers whose host vanished what the box sent by UDP, and what they had acknowledged by TCP', async () => {
-    const { host } = world.viewer;
-    const weir = await Weir.start(world, { billing, dataDir });
+    const { host } = lab.world.viewer;
+    const weir = await Weir.start(lab.world, { billing, dataDir });
     await using capture = await Capture.start(host, 'eth0');
-    await using udp = await ScriptedViewers.start(host, { url, sources: sources(3) });
-    await using tcp = await ScriptedViewers.start(host, { url, transport: 'tcp', sources: sources(3, 6) });
+    await using udp = await ScriptedViewers.start(host, { url: lab.url, sources: sources(3) });
+    await using tcp = await ScriptedViewers.start(host, {
+      url: lab.url,
+      transport: 'tcp',
+      sources: sources(3, 6),
+    });
     for (const group of [udp, tcp]) await group.settled(10_000);
     for (const group of [udp, tcp]) await group.watching(5_000);
     // Its link stands, so that it can still be seen what comes there.
@@ -158,7 +155,7 @@ describe('lab: what is billed', function () {
       await weir.terminate();
       await weir.close();
       const packets = await capture.stop();
-      assert.deepEqual((await records()).map(flow).sort(), taken(packets).sort());
+      assert.deepEqual((await recordsIn(dataDir)).map(flow).sort(), taken(packets).sort());
       assert.equal(taken(packets).length, 6);
     } finally {
       await host.run('nft', ['delete', 'table', 'inet', 'weir_vanished']);
@@ -166,15 +163,18 @@ describe('lab: what is billed', function () {
   });
 
   it('is billed to the subscriber with that MAC address, where the viewer is directly attached', async () => {
-    const { host, address4 } = world.viewer;
+    const { host, address4 } = lab.world.viewer;
     const mac = (await host.run('cat', ['/sys/class/net/eth0/address'])).trim();
     const byMac = { currency: 'EUR', subscribers: [{ id: 'house-7', macs: [mac.toUpperCase()] }] };
-    await using _weir = await Weir.start(world, { billing: byMac, dataDir });
-    await using viewers = await ScriptedViewers.start(host, { url, sources: [address4, ...sources(1)] });
+    await using _weir = await Weir.start(lab.world, { billing: byMac, dataDir });
+    await using viewers = await ScriptedViewers.start(host, {
+      url: lab.url,
+      sources: [address4, ...sources(1)],
+    });
     await viewers.settled(10_000);
     await viewers.watching(5_000);
     await viewers.teardown();
-    const all = await recorded(2);
+    const all = await recorded(dataDir, 2);
     assert.deepEqual(
       all.map((record) => `${record.viewer.address} ${record.mac} ${record.subscriber}`).sort(),
       [`${address4} ${mac} house-7`, '198.19.0.1 null null'].sort(),
@@ -182,14 +182,17 @@ describe('lab: what is billed', function () {
   });
 
   it('is recorded before the box has ended, and the export proves itself', async () => {
-    const weir = await Weir.start(world, { billing, dataDir });
-    await using viewers = await ScriptedViewers.start(world.viewer.host, { url, sources: sources(8) });
+    const weir = await Weir.start(lab.world, { billing, dataDir });
+    await using viewers = await ScriptedViewers.start(lab.world.viewer.host, {
+      url: lab.url,
+      sources: sources(8),
+    });
     await viewers.settled(10_000);
     await viewers.watching(5_000);
     await weir.terminate();
     await weir.close();
     assert.deepEqual(
-      (await records()).map(({ terminateCause, recovered }) => `${terminateCause} ${recovered}`),
+      (await recordsIn(dataDir)).map(({ terminateCause, recovered }) => `${terminateCause} ${recovered}`),
       new Array(8).fill('admin-reboot false'),
     );
     const run = (...args: string[]) => promisify(execFile)(process.execPath, [main, ...args]);
@@ -199,21 +202,26 @@ describe('lab: what is billed', function () {
   });
 
   it('is not lost when Weir is killed: each session has one record, at most a checkpoint short', async () => {
-    const killed = await Weir.start(world, { billing, dataDir });
-    await using viewers = await ScriptedViewers.start(world.viewer.host, { url, sources: sources(6) });
+    const killed = await Weir.start(lab.world, { billing, dataDir });
+    await using viewers = await ScriptedViewers.start(lab.world.viewer.host, {
+      url: lab.url,
+      sources: sources(6),
+    });
     await viewers.settled(10_000);
     await viewers.watching(5_000);
     await viewers.teardown([0]);
     const before = await viewers.counts();
-    // Two checkpoints later the counters of this moment are stored.
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    const most = Math.max(...before.map(({ rtpPackets }) => rtpPackets));
+    await until('the counters of that moment are stored', () =>
+      storedPackets(dataDir).every((packets) => packets >= most),
+    );
     killed.program.signal('SIGKILL');
     await killed.program.ended(5_000);
     await killed.close();
     const atMost = await viewers.counts();
-    assert.equal((await records()).length, 1, 'the one that had ended before');
-    await using _again = await Weir.start(world, { billing, dataDir });
-    const all = await recorded(6);
+    assert.equal((await recordsIn(dataDir)).length, 1, 'the one that had ended before');
+    await using _again = await Weir.start(lab.world, { billing, dataDir });
+    const all = await recorded(dataDir, 6);
     assert.equal(new Set(all.map(({ sessionId }) => sessionId)).size, 6);
     const recovered = all.filter((record) => record.recovered);
     assert.deepEqual(
@@ -222,9 +230,12 @@ describe('lab: what is billed', function () {
     );
     for (const { viewer, viewerTxPackets } of recovered) {
       const index = Number(viewer.address.split('.').at(-1)) - 1;
-      const [least, most] = [before[index]?.rtpPackets ?? 0, atMost[index]?.rtpPackets ?? 0];
+      const [least, greatest] = [before[index]?.rtpPackets ?? 0, atMost[index]?.rtpPackets ?? 0];
       const packets = Number(viewerTxPackets);
-      assert.ok(packets >= least && packets <= most, `${viewer.address}: ${least} ≤ ${packets} ≤ ${most}`);
+      assert.ok(
+        packets >= least && packets <= greatest,
+        `${viewer.address}: ${least} ≤ ${packets} ≤ ${greatest}`,
+      );
     }
   });
 });

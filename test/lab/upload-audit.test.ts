@@ -87,7 +87,7 @@ describe('lab: an auditor with the events of a collector', function () {
         }),
     );
   const has = async (count: number) => {
-    await until(`${count} events`, () => told().length >= count);
+    await collector.until(() => told().length >= count);
     return told();
   };
 

@@ -3,11 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openReader } from '#storage';
-import type { UsageRecord } from '../../src/billing/index.ts';
 import type { World } from '../../src/demo/world/index.ts';
 import type { DestinationStatus } from '../../src/operations/index.ts';
-import { askControl } from '../../src/status/index.ts';
+import { askDaemon } from '../../src/status/index.ts';
+import { recorded, recordsIn } from './kept-records.ts';
 import { createLabWorld } from './lab-world.ts';
 import { GstreamerOrigin } from './origin-gstreamer.ts';
 import { Program } from './program.ts';
@@ -93,13 +92,8 @@ describe('lab: records reach everybody who must have them', function () {
     await program.until(() => listening, 10_000, 'listening');
     return { program, taken };
   }
-  const records = async (): Promise<readonly UsageRecord[]> => {
-    await using reader = await openReader(dataDir);
-    const { entries } = await reader.ledger.entries({ limit: 1000 });
-    return entries.filter(({ kind }) => kind === 'usage').map(({ body }) => JSON.parse(body));
-  };
   const outbox = async (): Promise<readonly DestinationStatus[]> => {
-    const told = (await askControl(join(dataDir, 'control.sock'), 'show outbox')) as {
+    const told = (await askDaemon(dataDir, 'show outbox')) as {
       destinations: readonly DestinationStatus[];
     };
     return told.destinations;
@@ -142,9 +136,9 @@ describe('lab: records reach everybody who must have them', function () {
       'interims',
     );
     await viewers.teardown();
-    await until(async () => (await records()).length === 3, 'three records');
+    const kept = await recorded(dataDir, 3);
     await delivered();
-    const ids = (await records()).map(({ recordId }) => recordId).sort();
+    const ids = kept.map(({ recordId }) => recordId).sort();
     assert.deepEqual(collector.taken.toSorted(), ids);
     await subscriber.until(() => subscriber.messages.length >= 3);
     assert.deepEqual(subscriber.messages.map(({ payload }) => JSON.parse(payload).id).toSorted(), ids);
@@ -154,7 +148,7 @@ describe('lab: records reach everybody who must have them', function () {
       3,
       'one row a session, of Start, Interim-Updates, Stop, and the same by RadSec',
     );
-    for (const record of await records()) {
+    for (const record of kept) {
       const row = rows.find(({ acctsessionid }) => acctsessionid === record.sessionId);
       assert.equal(row?.acctoutputoctets, Number(record.viewerTxBytes));
       assert.equal(row?.acctterminatecause, 'User-Request');
@@ -210,7 +204,7 @@ describe('lab: records reach everybody who must have them', function () {
     await viewers.watching(10_000);
     const before = notices().length;
     await weir.terminate();
-    const [record] = await records();
+    const [record] = await recordsIn(dataDir);
     const told = notices().slice(before);
     assert.deepEqual(
       told.map(({ record }) => record),

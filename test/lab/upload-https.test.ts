@@ -173,7 +173,7 @@ describe('lab: CloudEvents by HTTPS', () => {
     assert.deepEqual(await https.deliver([ended], never), [{ outcome: 'acknowledged' }]);
     const told = () => server.posts.flatMap(({ body }) => JSON.parse(body));
     // A thousand wait, of which one ends.
-    while (told().length < 1 + 999) await new Promise((resolve) => setTimeout(resolve, 5));
+    await server.until(() => told().length >= 1 + 999);
     assert.ok(server.posts.length <= 2 + Math.ceil(1000 / 200), 'together');
     const states = told().filter(({ type }) => type !== 'weir.usage.record.v1');
     const of = (id: string) => states.filter(({ data }) => data.record.sessionId === id);
@@ -187,13 +187,9 @@ describe('lab: CloudEvents by HTTPS', () => {
 
   it('tells of sessions that run, and does not mind when nobody hears', async () => {
     await using https = destination();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    server.answer = () => {
-      resolve();
-      return { status: 500 };
-    };
+    server.answer = () => ({ status: 500 });
     https.interim(record());
-    await promise;
+    await server.until(() => server.posts.length > 0);
     assert.equal(JSON.parse(server.posts[0]?.body ?? '')[0].type, 'weir.usage.interim.v1');
   });
 });

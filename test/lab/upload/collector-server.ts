@@ -19,6 +19,7 @@ export class CollectorServer implements AsyncDisposable {
   readonly posts: Post[] = [];
   answer: (post: Post) => Answer = () => ({ status: 204 });
   readonly #server: Server;
+  #posted = () => {};
 
   private constructor(identity: Identity) {
     const { ca, cert, key } = identity;
@@ -35,6 +36,7 @@ export class CollectorServer implements AsyncDisposable {
             client: String(client),
           };
           this.posts.push(post);
+          this.#posted();
           const answer = this.answer(post);
           if (answer === 'hang') return;
           if (answer === 'cut') {
@@ -57,6 +59,16 @@ export class CollectorServer implements AsyncDisposable {
 
   get url(): URL {
     return new URL(`https://localhost:${(this.#server.address() as AddressInfo).port}/usage`);
+  }
+
+  /** Resolves when what was posted is as wanted; looks again at each post. */
+  until(wanted: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.#posted = () => {
+        if (wanted()) resolve();
+      };
+      this.#posted();
+    });
   }
 
   async close(): Promise<void> {
