@@ -39,6 +39,8 @@ const toMeasure: readonly SystemPackage[] = [
   { name: 'mosquitto-clients', provides: ['mosquitto_sub'] },
   { name: 'e2fsprogs', provides: ['mkfs.ext4', 'fsck.ext4'] },
   { name: 'mount', provides: ['mount', 'umount'] },
+  // Pairs of pseudo-terminals, for serial ports.
+  { name: 'socat', provides: ['socat'] },
 ];
 
 const toTest: readonly SystemPackage[] = [
@@ -63,8 +65,6 @@ const toTest: readonly SystemPackage[] = [
   { name: 'rauc', provides: ['rauc'] },
   { name: 'squashfs-tools', provides: ['mksquashfs'] },
   { name: 'systemd', provides: ['systemd-analyze'] },
-  // Pairs of pseudo-terminals, for serial ports.
-  { name: 'socat', provides: ['socat'] },
   { name: 'clang', provides: ['clang', 'clang++'] },
   // Sanitizer and fuzzer runtimes. The unversioned name exists since Debian 12.
   { name: 'libclang-rt-dev', provides: ['/usr/lib/clang/*/lib/linux'], optional: true },

@@ -10,6 +10,7 @@ import { backlogReceivers, benchBacklog } from './billing/backlog.ts';
 import { benchLedger } from './billing/ledger.ts';
 import { benchStall } from './billing/stall.ts';
 import { benchChurn } from './churn.ts';
+import { benchConsole } from './console.ts';
 import { benchFanout } from './fanout.ts';
 import { benchJoin } from './join.ts';
 import { benchLatency } from './latency.ts';
@@ -28,6 +29,7 @@ const usage = `usage: npm run bench [-- NAME...] [OPTION...]
   peers     whole processes: Weir, other RTSP servers in its place, and the source itself
   slow      what viewers who do not keep up are to those who do
   outage    the source is killed for ten seconds
+  console   how soon the console answers to a key while viewers are served
 Only by name, as they take minutes:
   memory    resident set with many viewers
   churn     resident set after many joins and leaves
@@ -36,14 +38,15 @@ Only by name, as they take minutes:
   ledger    bytes written for 1,000 sessions and their ends; when starts and records are durable
   backlog   a receiver of records is away for a month and comes back
 
-  --viewers N[,N]      fanout: 1,10,100,500,1000,2000; latency, slow: 100; peers, outage: 200; memory: 500,2000
+  --viewers N[,N]      fanout: 1,10,100,500,1000,2000; latency, slow: 100; peers, outage: 200; console: 1000;
+                       memory: 500,2000
   --transport udp|tcp  fanout, peers: both
   --threads N[,N]      of the engine; fanout: 1,2
   --offload on|off     of segmentation; fanout: both
-  --rate N             of the feed, Mbit/s; fanout: 8; peers: 4
+  --rate N             of the feed, Mbit/s; fanout: 8; peers: 4; console: 2
   --seconds N          of one measurement; 2
   --rounds N           3
-  --joins N            join: 200; churn: 50000; metering: 200
+  --joins N            join: 200; churn: 50000; metering: 200; console, keys: 200
   --records N          backlog: 100000 by HTTPS, a tenth by the others
   --receiver NAME      backlog: only https, radius, radsec or mqtt
   --json               the same for programs`;
@@ -92,6 +95,8 @@ const benchmarks: Readonly<Record<string, (options: Options) => Promise<Report>>
     }),
   slow: ({ viewers: [viewers = 100] = [], ...options }) => benchSlow({ viewers, ...options }),
   outage: ({ viewers: [viewers = 200] = [], ...options }) => benchOutage({ viewers, ...options }),
+  console: ({ viewers: [viewers = 1000] = [], megabitsPerSecond = 2, joins = 200, progress }) =>
+    benchConsole({ viewers, megabitsPerSecond, keys: joins, progress }),
   memory: ({ viewers = [500, 2000], ...options }) => benchMemory({ viewers, ...options }),
   metering: ({ joins = 200, progress }) => benchMetering({ sessions: joins, progress }),
   stall: ({ viewers: [viewers = 10] = [], seconds, ...options }) =>
