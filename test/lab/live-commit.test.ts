@@ -131,6 +131,17 @@ describe('lab: commits while viewers watch', function () {
     assert.match(said, /at the next restart only[\s\S]*relay engineThreads/);
   });
 
+  it('that wait for a restart are in force after it, in the same process', async () => {
+    await weir.configure('set relay engineThreads 3', 'commit');
+    assert.notEqual((await weir.show()).engineThreads.length, 3);
+    await weir.configure('run request system restart confirmed');
+    await weir.program.until(() => weir.relays.times === 2, 10_000, 'ready again');
+    assert.equal((await weir.show()).engineThreads.length, 3);
+    await using viewers = await ScriptedViewers.start(world.viewer.host, { url, sources });
+    assert.deepEqual(await viewers.settled(10_000), [200, 200, 200]);
+    await viewers.watching(5_000);
+  });
+
   it('are taken back whole when the last step fails, beneath viewers that notice nothing', async () => {
     await using viewers = await ScriptedViewers.start(world.viewer.host, { url, sources });
     assert.deepEqual(await viewers.settled(10_000), [200, 200, 200]);

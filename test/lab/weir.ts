@@ -79,8 +79,16 @@ export class Weir implements AsyncDisposable {
   readonly #host: Host;
   readonly #folder: string;
 
-  private constructor(program: Program, host: Host, folder: string, dataDir: string) {
+  /** How often it has begun to relay. */
+  readonly relays: { readonly times: number };
+
+  private constructor(
+    program: Program,
+    host: Host,
+    { folder, dataDir, relays }: { folder: string; dataDir: string; relays: { readonly times: number } },
+  ) {
     this.program = program;
+    this.relays = relays;
     this.#host = host;
     this.#folder = folder;
     this.dataDir = dataDir;
@@ -103,16 +111,16 @@ export class Weir implements AsyncDisposable {
     const dataDir = added.dataDir ?? folder;
     const file = join(folder, 'config.json');
     await writeFile(file, JSON.stringify(config));
-    let ready = false;
+    const relays = { times: 0 };
     const onLine = (line: string) => {
-      ready ||= /"event":"ready"/.test(line);
+      if (/"event":"ready"/.test(line)) relays.times += 1;
     };
     const env = Object.entries(added.env ?? {}).map(([name, value]) => `${name}=${value}`);
     const daemon = [process.execPath, main, 'run', '--config', file, '--data', dataDir] as const;
     const argv = env.length > 0 ? (['env', ...env, ...daemon] as const) : daemon;
     const program = await Program.start(world.box, [...argv], { onLine });
-    await program.until(() => ready, 15_000, 'ready');
-    return new Weir(program, world.box, folder, dataDir);
+    await program.until(() => relays.times > 0, 15_000, 'ready');
+    return new Weir(program, world.box, { folder, dataDir, relays });
   }
 
   /** Asks over its control socket. */
