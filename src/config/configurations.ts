@@ -82,6 +82,7 @@ export class Configurations implements Closeable {
     const opened = await openConfiguration({ file, folder, clock, log, alarms });
     configurations.#active = opened.active;
     configurations.#reverted = opened.reverted;
+    await folder.spare.hold();
     return configurations;
   }
 
@@ -270,7 +271,7 @@ export class Configurations implements Closeable {
 
   /** What is tried is on the disk as such before it is in force. The file keeps what was before. */
   async #tryOut(commit: UnconfirmedCommit, config: Config): Promise<void> {
-    await stored(() => this.#folder.keepUnconfirmed(commit));
+    await stored(this.#folder, () => this.#folder.keepUnconfirmed(commit));
     try {
       await this.#follower?.apply(config);
     } catch (error) {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isWeirError } from '#base';
 import type { Configurations } from '../../src/config/index.ts';
 import { BoxFolder, named, type OpenBox, standing } from '../unit/config/box-folder.ts';
@@ -20,6 +22,11 @@ describe('configurations on a disk', () => {
   const commit = (name: string) => box.configurations.commit(named(box.configurations, name), { who });
   const tryOut = (name: string) =>
     box.configurations.commit(named(box.configurations, name), { who, confirmMinutes: 1 });
+  /** What is held for commits as well. */
+  const fillWholly = async (leaveBytes = 0) => {
+    await rm(join(folder.folder, 'spare'), { force: true });
+    disk.fill(leaveBytes);
+  };
   const inForce = () => box.configurations.config?.system.name;
   const changed = (configurations: Configurations) => {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -28,7 +35,7 @@ describe('configurations on a disk', () => {
   };
 
   beforeEach(async () => {
-    disk = Disk.tmpfs(1);
+    disk = Disk.tmpfs(2);
     folder = await BoxFolder.make(disk.path);
     clock = new HandClock();
     await open();
@@ -39,8 +46,23 @@ describe('configurations on a disk', () => {
     disk[Symbol.dispose]();
   });
 
-  it('that is full: the box is not touched, the file stays, and it goes on when there is room', async () => {
+  it('that is full: the box can still be configured, as room is held for that', async () => {
     disk.fill();
+    await commit('second');
+    await open();
+    assert.equal(inForce(), 'second');
+    disk.empty();
+    await commit('third');
+    disk.fill();
+    await tryOut('fourth');
+    assert.equal(inForce(), 'fourth');
+    await box.configurations.confirm();
+    await open();
+    assert.equal(inForce(), 'fourth');
+  });
+
+  it('that is full, with nothing held any more: the box is not touched, and it goes on when there is room', async () => {
+    await fillWholly();
     await assert.rejects(commit('second'), notStored);
     await assert.rejects(tryOut('second'), notStored);
     assert.deepEqual(box.follower.names, ['first']);
@@ -59,7 +81,7 @@ describe('configurations on a disk', () => {
     for (let leave = 0; leave <= 10; leave++) {
       const before = inForce();
       const name = `n${leave}`;
-      disk.fill(leave * 4096);
+      await fillWholly(leave * 4096);
       const outcome = await commit(name).then(
         () => 'committed',
         (error) => error.code,
@@ -77,7 +99,7 @@ describe('configurations on a disk', () => {
 
   it('that is full when a commit is to be confirmed: its window goes on, and it is taken back at its end', async () => {
     await tryOut('second');
-    disk.fill();
+    await fillWholly();
     await assert.rejects(box.configurations.confirm(), notStored);
     assert.equal(inForce(), 'second');
     assert.notEqual(box.configurations.unconfirmed(), undefined);

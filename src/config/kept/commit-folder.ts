@@ -6,6 +6,7 @@ import { upgradeTree } from '../upgrade.ts';
 import type { Commit, CommitFacts, RevertedCommit, UnconfirmedCommit } from './commit.ts';
 import { removeDurably, syncFolder, writeDurably } from './durable-file.ts';
 import { seal, unseal } from './sealed.ts';
+import { Spare } from './spare.ts';
 
 /** How many commits are kept, the one in force among them. */
 const keptCommits = 50;
@@ -22,11 +23,14 @@ interface Kept {
  * the configuration file has its content, and only then gets its number for a name.
  */
 export class CommitFolder {
+  /** Room on the disk for when there is none. */
+  readonly spare: Spare;
   readonly #path: string;
   readonly #log: Log;
   readonly #kept: Kept[] = [];
 
   private constructor(path: string, log: Log) {
+    this.spare = new Spare(path);
     this.#path = path;
     this.#log = log;
   }

@@ -3,6 +3,7 @@ import type { ActiveFile } from './active-file.ts';
 import type { Commit } from './commit.ts';
 import type { CommitFolder } from './commit-folder.ts';
 import type { StagedFile } from './durable-file.ts';
+import { isFull } from './spare.ts';
 
 /**
  * A commit on its way to the disk. Prepared, it is there in full and does not count; published, the configuration file has
@@ -27,7 +28,7 @@ export class PreparedCommit {
     next: Omit<Commit, 'fileSha256' | 'fileStamp'>,
   ): Promise<PreparedCommit> {
     const { file, folder, log } = parts;
-    return await stored(async () => {
+    return await stored(folder, async () => {
       const staged = await file.stage(next.tree);
       const commit: Commit = { ...next, fileSha256: staged.sha256, fileStamp: staged.stamp };
       const prepared = new PreparedCommit(commit, staged, folder, log);
@@ -43,7 +44,7 @@ export class PreparedCommit {
 
   /** @throws {WeirError} CONFIG_NOT_STORED */
   async publish(): Promise<void> {
-    await stored(() => this.#staged.publish());
+    await stored(this.#folder, () => this.#staged.publish());
   }
 
   /** What cannot be done now the next start does. */
@@ -52,6 +53,7 @@ export class PreparedCommit {
       await this.#folder.keepPrepared(this.commit);
       await this.#folder.forgetUnconfirmed();
       await this.#folder.forgetReverted();
+      await this.#folder.spare.hold();
     });
   }
 
@@ -67,10 +69,17 @@ export class PreparedCommit {
   }
 }
 
-/** Does `work` on the disk; what goes wrong there is an error of ours that says what to do. */
-export async function stored<T>(work: () => Promise<T>): Promise<T> {
+/**
+ * Does `work` on the disk; once more, with the spare given up, where there is no room for it. What goes wrong is an error of
+ * ours that says what to do.
+ */
+export async function stored<T>({ spare }: CommitFolder, work: () => Promise<T>): Promise<T> {
   try {
-    return await work();
+    return await work().catch(async (error) => {
+      if (!isFull(error)) throw error;
+      await spare.giveUp();
+      return await work();
+    });
   } catch (cause) {
     throw new WeirError('CONFIG_NOT_STORED', `the configuration cannot be stored: ${describeError(cause)}`, {
       cause,
