@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, rmdirSync } from 'node:fs';
 import { Alarms, isWeirError, silentLog } from '#base';
 import { LateStore } from '../../src/late-store.ts';
 import { HandClock, settled } from './session/scripted.ts';
-import { Folder, open } from './storage/box.ts';
+import { Folder, open, until } from './storage/box.ts';
 
 describe('LateStore', () => {
   let clock: HandClock;
@@ -47,6 +47,17 @@ describe('LateStore', () => {
     // The attempt before may still be under way: then the next one is due later.
     while (!late.now) await clock.pass(1000);
     assert.equal(await opened, late.now);
+    assert.deepEqual(standing(), []);
+  });
+
+  it('is not waited for longer than 30 s by a box that starts', async () => {
+    const opening = openLate();
+    // All of it passes before a disk can have answered.
+    await clock.pass(30_000, 30_000);
+    await using late = await opening;
+    const early = [late.now, ...standing()];
+    await until('it is open', () => late.now !== undefined);
+    assert.deepEqual(early, [undefined, 'storage.unavailable critical']);
     assert.deepEqual(standing(), []);
   });
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { accessSync, constants } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isWeirError, silentLog } from '#base';
-import { askControl, ControlServer } from '../../../src/status/index.ts';
+import { askControl, askDaemon, ControlServer, openControl } from '../../../src/status/index.ts';
 
 describe('control socket', () => {
   let folder: string;
@@ -114,5 +115,30 @@ describe('control socket', () => {
     await new Promise<void>((resolve) => liar.listen(path, resolve));
     await assert.rejects(askControl(path, 'hello'), (error) => isWeirError(error, 'CONTROL_UNREACHABLE'));
     await new Promise((resolve) => liar.close(resolve));
+  });
+
+  describe('of a data folder that takes no socket', () => {
+    const mayRun = (() => {
+      try {
+        accessSync('/run', constants.W_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    })();
+    (mayRun ? it : it.skip)('is in /run, where who asks for that folder finds it', async () => {
+      const none = join(folder, 'none');
+      const services = { commands: { hello: async () => ({ ok: 1 }) } };
+      server = await openControl(none, services, silentLog);
+      assert.match(server.path, /^\/run\/weir-[0-9a-f]{16}\.sock$/);
+      assert.deepEqual(await askDaemon(none, 'hello'), { ok: 1 });
+      await assert.rejects(openControl(none, services, silentLog), /another Weir runs/);
+      await server.close();
+      await assert.rejects(askDaemon(none, 'hello'), (error) => {
+        assert.ok(isWeirError(error, 'CONTROL_UNREACHABLE'));
+        assert.ok(error.message.includes(join(none, 'control.sock')), 'the place that is known');
+        return true;
+      });
+    });
   });
 });
