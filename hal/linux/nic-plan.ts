@@ -49,6 +49,9 @@ const stackedKinds: readonly (string | undefined)[] = [
   'bond',
 ];
 
+/** A device on top of a NIC, or of several. */
+export const isStacked = ({ kind }: Link): boolean => stackedKinds.includes(kind);
+
 /** The NICs all of whose properties are as `match` says. */
 export function matchingNics(match: NicMatch, candidates: readonly NicCandidate[]): readonly NicCandidate[] {
   return candidates.filter(
@@ -61,7 +64,7 @@ export function matchingNics(match: NicMatch, candidates: readonly NicCandidate[
 
 function hasMac(link: Link, mac: string, named: boolean): boolean {
   const same = link.mac === mac.toLowerCase() || link.permanentMac === mac.toLowerCase();
-  return same && (named || !stackedKinds.includes(link.kind));
+  return same && (named || !isStacked(link));
 }
 
 /** `wanted`: the path of the NIC or of the device it belongs to, with or without /sys, or the end of one. */

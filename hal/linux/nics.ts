@@ -22,6 +22,7 @@ import {
   asksDhcp,
   findNic,
   findVlan,
+  isStacked,
   matchingNics,
   type NicCandidate,
   type NicState,
@@ -145,8 +146,8 @@ export class LinuxNics implements Nics {
 
   switchOn(): Promise<void> {
     return this.#queue.run(async () => {
-      for (const link of [...this.#links.values()].filter(({ up, parent }) => !up && parent === undefined)) {
-        await this.#network.setUp(link, true);
+      for (const link of [...this.#links.values()]) {
+        if (!link.up && !isStacked(link)) await this.#network.setUp(link, true);
       }
     });
   }
