@@ -269,6 +269,22 @@ describe('when more than the database is lost', () => {
     assert.deepEqual([saved.usage, saved.leftOpen], [[], []]);
   });
 
+  for (const [what, spoil] of [
+    ['gone', (path: string) => rmSync(path)],
+    ['noise', (path: string) => writeFileSync(path, randomBytes(2 * pageSize))],
+  ] as const) {
+    it(`who keeps the chain elsewhere is to be told of the anchor when the database is ${what}`, async () => {
+      using folder = new Folder();
+      await fill(folder);
+      spoil(folder.file('weir.db'));
+      await using store = await open(folder.path, { anchorDeliveries: ['https:audit'] });
+      const { entries } = await store.outbox.waiting('https:audit');
+      const anchors = (await all(store.ledger)).filter(({ kind }) => kind === 'anchor');
+      assert.equal(anchors.length, 1);
+      assert.deepEqual(entries, anchors);
+    });
+  }
+
   it('boot epochs go on above the old one', async () => {
     using folder = new Folder();
     for (const bootId of ['a', 'b', 'c']) await (await open(folder.path, { bootId })).close();

@@ -139,11 +139,14 @@ describe('upload: notices to the origin', () => {
     });
     const body = '{"bootEpoch":3,"offsetMs":500000}';
     const link = { kind: 'clock' as const, sequence: 7, hash: '1'.repeat(64), previousHash: '0'.repeat(64) };
-    outbox.put({ ...link, body, signature: 'c2ln', bootEpoch: 3, at: 600_000, clockTrusted: true });
+    const note = { ...link, body, signature: 'c2ln', bootEpoch: 3, at: 600_000, clockTrusted: true };
+    outbox.put(note);
     await notices.tell(origin);
     const [text = ''] = told;
     assert.ok(text.startsWith(` {"clock":${body},"chain":{"sequence":7,"kind":"clock",`), text);
     assert.deepEqual(outbox.left, []);
+    outbox.put(note);
+    assert.deepEqual([await notices.giveUp(600_000), await notices.giveUp(600_001)], [0, 1]);
   });
 
   it('are for an address and a port', () => {
