@@ -19,11 +19,14 @@ export type Annotations = Readonly<Record<string, string>>;
 export class Candidate {
   /** Number of the commit it began as. */
   readonly base: number;
+  /** What it began as. */
+  readonly began: { readonly tree: RawBranch; readonly annotations: Annotations };
   #tree: RawBranch;
   #annotations: Map<string, string>;
 
   constructor(from: { tree: RawBranch; annotations?: Annotations; base?: number }) {
     this.base = from.base ?? 0;
+    this.began = { tree: from.tree, annotations: from.annotations ?? {} };
     this.#tree = structuredClone(from.tree);
     this.#annotations = new Map(Object.entries(from.annotations ?? {}));
   }
@@ -113,6 +116,13 @@ export class Candidate {
     }
     if (text === '') this.#annotations.delete(name);
     else this.#annotations.set(name, text);
+  }
+
+  /** The same, by the path as it is typed; what is set nowhere gets none. */
+  remark(path: string, text: string): void {
+    const found = findPlace(this.#tree, splitWords(path));
+    if (text === '') this.#annotations.delete(path);
+    else if (!isPathFault(found) && found.node !== undefined) this.#annotations.set(path, text);
   }
 
   /** Adds what is in `tree`: values replace values, items and values of lists come to those that are there. */

@@ -11,6 +11,7 @@ import { type Committed, openConfiguration, revertedCommit, tellReverted } from 
 import { PreparedCommit, stored } from './kept/prepared-commit.ts';
 import { checkConfig } from './parse.ts';
 import type { RawBranch } from './raw-tree.ts';
+import { type Replayed, replay } from './replay.ts';
 import type { Config } from './tree.ts';
 import type { CommitOptions, CommitOutcome, Follower, Unconfirmed, Verdict } from './verdict.ts';
 import { quoteWords } from './words.ts';
@@ -112,6 +113,13 @@ export class Configurations implements Closeable {
   /** A copy of what is in force, to be edited. */
   candidate(): Candidate {
     return new Candidate({ tree: this.tree, annotations: this.annotations, base: this.#revision });
+  }
+
+  /** The candidate's changes on top of what is in force by now: for one that was begun before somebody else committed. */
+  update(candidate: Candidate): Replayed {
+    const mine = { tree: candidate.tree(), annotations: candidate.annotations() };
+    const now = { tree: this.tree, annotations: this.annotations };
+    return replay(candidate.began, mine, now, this.#revision);
   }
 
   check(candidate: Candidate): Verdict {
@@ -225,7 +233,7 @@ export class Configurations implements Closeable {
     }
     if (base !== this.#revision) {
       throw new WeirError('CONFIG_CHANGED_MEANWHILE', 'somebody has committed since you began', {
-        advice: 'look at the difference with `show | compare`, then take over what is in force',
+        advice: '`update` takes that over and keeps your changes',
       });
     }
     if (confirmMinutes !== undefined && !this.#active) {

@@ -29,6 +29,7 @@ export {
   renderCurly,
   renderSetLines,
 } from './render.ts';
+export type { Replayed } from './replay.ts';
 export type { AppliesTo, BranchSchema, LeafSchema, ListSchema, Parsed, Schema } from './schema.ts';
 export { secretsIn } from './secrets.ts';
 export { type LineFault, runSetLines } from './set-lines.ts';

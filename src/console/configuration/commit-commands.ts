@@ -89,21 +89,22 @@ export const commitCommands: readonly Command[] = [
     help: 'says what is wrong, and what would take effect at a restart only; changes nothing',
     needs: 'administrator',
     run: async ({ shell, configurations }) => {
-      const { faults, changes, restarts, changedMeanwhile } = configurations.check(
+      const { faults, changes, restarts, later, changedMeanwhile } = configurations.check(
         needEditing(shell.editing).candidate,
       );
       if (faults.length > 0) {
         const text = faults.map((fault) => `${quoteWords(fault.path)}: ${fault.text}`).join('; ');
         throw new WeirError('CONFIG_BAD_VALUE', text, { advice: 'mend this before you commit' });
       }
-      return { changes: renderChanges(changes), restarts, changedMeanwhile };
+      return { changes: renderChanges(changes), restarts, later, changedMeanwhile };
     },
-    render: ({ changes, restarts, changedMeanwhile }) =>
+    render: ({ changes, restarts, later, changedMeanwhile }) =>
       [
         changes.length === 0 ? 'nothing is changed\n' : 'the configuration can be committed\n',
         restartText(restarts),
+        ...later.map(({ path, appliesTo }) => `for ${appliesTo} only: ${quoteWords(path)}\n`),
         changedMeanwhile
-          ? 'somebody has committed since you began: `rollback 0` takes that over, and drops your changes\n'
+          ? 'somebody has committed since you began: `update` takes that over and keeps your changes\n'
           : '',
       ].join(''),
   }),
@@ -113,6 +114,16 @@ export const commitCommands: readonly Command[] = [
     needs: 'administrator',
     run: async ({ configurations }) => ({ commit: await configurations.confirm() }),
     render: () => 'confirmed\n',
+  }),
+  command({
+    path: 'update',
+    help: 'takes over what others have committed since you began, and keeps your changes',
+    needs: 'administrator',
+    run: async ({ shell }) => ({ conflicts: needEditing(shell.editing).update() }),
+    render: ({ conflicts }) =>
+      conflicts.length === 0
+        ? 'your changes are on top of what is in force\n'
+        : `others have changed the same, yours counts:\n${conflicts.map((path) => `  ${quoteWords(path)}\n`).join('')}`,
   }),
   command({
     path: 'rollback',

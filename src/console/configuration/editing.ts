@@ -64,6 +64,13 @@ export class Editing {
     this.#candidate = fresh;
   }
 
+  /** Takes over what others have committed meanwhile, beneath one's own changes; returns where they contradict. */
+  update(): readonly (readonly string[])[] {
+    const { candidate, conflicts } = this.configurations.update(this.#candidate);
+    this.#candidate = candidate;
+    return conflicts;
+  }
+
   /** What was just committed is what is edited on. */
   renew(): void {
     this.#candidate = this.configurations.candidate();

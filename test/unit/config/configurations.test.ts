@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isWeirError } from '#base';
-import { Candidate, type Configurations, renderCompare } from '../../../src/config/index.ts';
+import { Candidate, type Configurations, parseConfig, renderCompare } from '../../../src/config/index.ts';
 import { HandClock } from '../session/scripted.ts';
 import { BoxFolder, named, type OpenBox, smallest, standing } from './box-folder.ts';
 
@@ -173,6 +173,44 @@ describe('Configurations', function () {
       isWeirError(error, 'CONFIG_CHANGED_MEANWHILE'),
     );
     assert.equal(inForce(), 'theirs');
+  });
+
+  it('put the changes of one who began earlier on top of what others have committed since', async () => {
+    await commit(
+      'first',
+      'relay ringSeconds 8',
+      'relay rtsp ports [ 554 555 ]',
+      'billing tariffs a',
+      'billing tariffs b',
+    );
+    const mine = configurations.candidate();
+    mine.set([], ['relay', 'ringSeconds', '9']);
+    mine.set([], ['relay', 'rtsp', 'ports', '556']);
+    mine.set([], ['relay', 'origins', '192.0.2.9', 'username', 'u', 'password', 'p']);
+    mine.delete(['relay', 'rtsp', 'ports', '554']);
+    mine.insert(['billing', 'tariffs', 'b'], 'before', 'a');
+    mine.annotate(['relay'], 'mine');
+    const theirs = configurations.candidate();
+    theirs.set([], ['relay', 'ringSeconds', '10']);
+    theirs.set([], ['relay', 'maxFeeds', '9']);
+    theirs.set([], ['relay', 'rtsp', 'ports', '557']);
+    theirs.set([], ['relay', 'origins', '192.0.2.10']);
+    theirs.annotate(['system'], 'theirs');
+    await configurations.commit(theirs, { who: 'bob' });
+
+    const { candidate, conflicts } = configurations.update(mine);
+    assert.deepEqual(conflicts, [['relay', 'ringSeconds']]);
+    assert.equal((await configurations.commit(candidate, { who })).kind, 'committed');
+    const { relay, billing } = configurations.config ?? parseConfig(smallest);
+    assert.deepEqual([relay.ringSeconds, relay.maxFeeds, relay.rtsp.ports], [9, 9, [555, 557, 556]]);
+    assert.deepEqual(
+      [relay.origins.map(({ address }) => address), billing.tariffs.map(({ name }) => name)],
+      [
+        ['192.0.2.10', '192.0.2.9'],
+        ['b', 'a'],
+      ],
+    );
+    assert.deepEqual(configurations.annotations, { system: 'theirs', relay: 'mine' });
   });
 
   it('take one commit after the other, as they were when they were asked for', async () => {

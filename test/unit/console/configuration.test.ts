@@ -205,10 +205,22 @@ describe('the configuration mode of the console', () => {
     other.set([], ['system', 'name', 'other']);
     await configurations.commit(other, { who: 'bob' });
     assert.match(await console.command('commit'), /error: somebody has committed since you began/);
-    await console.command('rollback 0');
-    await console.command('set system logLevel debug');
+    assert.match(await console.command('commit check'), /`update` takes that over/);
+    assert.match(await console.command('update'), /your changes are on top/);
     assert.match(await console.command('commit'), /commit complete/);
     assert.equal(configurations.config?.system.name, 'other');
+    assert.equal(configurations.config?.system.logLevel, 'debug');
+  });
+
+  it('says whose change counts where two have changed the same, and which changes are for new feeds only', async () => {
+    await console.command('set relay ringSeconds 9');
+    const other = configurations.candidate();
+    other.set([], ['relay', 'ringSeconds', '10']);
+    await configurations.commit(other, { who: 'bob' });
+    assert.match(await console.command('update'), /yours counts:\s+relay ringSeconds/);
+    assert.match(await console.command('commit check'), /for new feeds only: relay ringSeconds/);
+    await console.command('commit');
+    assert.equal(configurations.config?.relay.ringSeconds, 9);
   });
 
   it('asks before work is lost', async () => {
