@@ -159,8 +159,8 @@ function unknownName(place: Named, word: string, fitting: string | readonly stri
   return `"${word.slice(0, 80)}" is not known ${where}; known are ${namesOf(place).join(', ')}`;
 }
 
-/** What may follow a place. */
-export function followingOf(place: Place): Following {
+/** What may follow a place; of keys no more than `mostKeys`. */
+export function followingOf(place: Place, mostKeys = Number.POSITIVE_INFINITY): Following {
   switch (place.kind) {
     case 'branch':
     case 'item':
@@ -168,13 +168,13 @@ export function followingOf(place: Place): Following {
     case 'list':
       return {
         names: [],
-        keys: (place.node ?? []).map((item) => keyOf(place.schema, item)),
+        keys: (place.node ?? []).slice(0, mostKeys).map((item) => keyOf(place.schema, item)),
         value: valueFollowing(keySchema(place.schema)),
       };
     case 'leaves':
       return {
         names: [],
-        keys: (place.node ?? []).map(String),
+        keys: (place.node ?? []).slice(0, mostKeys).map(String),
         value: valueFollowing(place.schema.of),
       };
     case 'leaf':

@@ -18,6 +18,9 @@ export interface SetWords {
   readonly following: Following;
 }
 
+/** A list may have 100,000 items, and any other key may follow as well: nobody reads more than so many. */
+const mostKeys = 500;
+
 /**
  * Reads the words after `set`, from `start` on. After a value the line goes on with what else stands beside that leaf:
  * `set upload radius isp servers 192.0.2.1 port 1813 secret s`; values of a list may stand in brackets.
@@ -51,7 +54,7 @@ export function readSetWords(start: Place, words: readonly string[]): SetWords |
     complete = place.kind === 'item';
     if (place.kind === 'item') assignments.push({ place, value: word });
   }
-  const following = followingOf(place);
+  const following = followingOf(place, mostKeys);
   return { assignments, complete, following: bracket ? withClosing(following) : following };
 }
 
