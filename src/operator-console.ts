@@ -20,7 +20,7 @@ import type { Relay } from './relay.ts';
 import type { ControlCommands, ControlStreams } from './status/index.ts';
 
 /** Of a box that was never configured. */
-const firstCommand = operationalCommands.find(({ path }) => path === 'setup')?.path;
+const firstCommand = 'setup';
 
 /** What of the box is there by now: the console is there first. */
 export interface Box {

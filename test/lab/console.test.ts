@@ -196,6 +196,8 @@ describe('lab: a box that has nothing but a console', function () {
       await using port = await new LinuxSerialPorts().open({ path: cable.far, baud });
       const anybody = new Operator(port.stream, 20_000);
       anybody.type('\r');
+      await anybody.sees(/This box has no configuration[\s\S]*\? \[1\] $/);
+      anybody.type('\x03');
       await anybody.sees(/@weir> $/);
       for (const line of lines) assert.doesNotMatch(await anybody.command(line), /error|unknown/);
     }
