@@ -1,4 +1,5 @@
 /** What the console may ask of the box beside its configuration: the typed handlers, wired to the parts that are there by now. */
+import { join } from 'node:path';
 import { type Clock, describeError, type Log, WeirError, weirVersion } from '#base';
 import type { Appliance } from './appliance.ts';
 import { type Configurations, configTree, renderSetLines, secretsIn } from './config/index.ts';
@@ -17,6 +18,7 @@ import {
   requestSystem,
   requestUpload,
   routeStatus,
+  SavedConfigurations,
   storageStatus,
   systemStatus,
   testRelay,
@@ -61,7 +63,11 @@ export function boxOperations(box: Box, facts: BoxFacts): BoxOperations {
   const relay = () =>
     box.relay() ?? notReady('nothing is relayed yet', 'see `show alarms`, or commit a configuration');
   const store = () => box.store() ?? notReady('the records are not open (yet)', 'see `show alarms`');
+  const saved = new SavedConfigurations(join(facts.dataDir, 'config', 'saved'));
   const operations: BoxOperations = {
+    savedConfigurations: () => saved.names(),
+    savedConfiguration: (name) => saved.read(name),
+    saveConfiguration: (name, text) => saved.save(name, text),
     version: () => versionStatus(hal().board, weirVersion),
     system: () =>
       systemStatus({

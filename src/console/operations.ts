@@ -80,4 +80,9 @@ export interface Operations {
   /** @throws {WeirError} NOT_AVAILABLE, VERB_FAILED */
   requestSystem(request: SystemRequest): Promise<{ readonly request: SystemRequest }>;
   supportBundle(): Promise<SupportBundle>;
+  /** Names of configurations that were put aside. */
+  savedConfigurations(): Promise<readonly string[]>;
+  savedConfiguration(name: string): Promise<string>;
+  /** With all secrets. */
+  saveConfiguration(name: string, text: string): Promise<{ readonly file: string }>;
 }

@@ -54,6 +54,7 @@ export {
   type ViewersStatus,
   viewersStatus,
 } from './sessions-status.ts';
+export { SavedConfigurations } from './saved-configurations.ts';
 export { type StorageStatus, storageStatus } from './storage-status.ts';
 export { type BundleParts, type SupportBundle, writeSupportBundle } from './support-bundle.ts';
 export {

@@ -1,12 +1,6 @@
 /** Commands that put the candidate in force, or take it from what was in force before. */
 import { WeirError } from '#base';
-import {
-  type CommitFacts,
-  type CommitOutcome,
-  loadText,
-  quoteWords,
-  renderChanges,
-} from '../../config/index.ts';
+import { type CommitFacts, type CommitOutcome, quoteWords, renderChanges } from '../../config/index.ts';
 import { type Command, type CommandContext, command, type OptionParameter } from '../command.ts';
 import { type Choice, notANumber } from '../grammar/index.ts';
 import { renderTable } from '../render/index.ts';
@@ -145,30 +139,6 @@ export const commitCommands: readonly Command[] = [
     },
     render: () => 'load complete\n',
   }),
-  ...(['merge', 'override'] as const).map((mode) =>
-    command({
-      path: `load ${mode} terminal`,
-      help:
-        mode === 'merge'
-          ? 'adds what is typed or pasted, up to ^D: `set` lines, or JSON'
-          : 'puts what is typed or pasted, up to ^D, in the place of all that is set',
-      needs: 'administrator',
-      run: async ({ shell, readText }) => {
-        const { candidate } = needEditing(shell.editing);
-        const text = await readText();
-        const faults = loadText(candidate, mode, text);
-        if (faults.length > 0) {
-          const told = faults.slice(0, mostFaults).map((fault) => `line ${fault.line}: ${fault.text}`);
-          const rest = faults.length > mostFaults ? [`and ${faults.length - mostFaults} more`] : [];
-          throw new WeirError('CONFIG_BAD_VALUE', [...told, ...rest].join('\n'), {
-            advice: 'nothing was loaded',
-          });
-        }
-        return { loaded: true };
-      },
-      render: () => 'load complete\n',
-    }),
-  ),
 ];
 
 /** Of both modes. */
@@ -204,9 +174,6 @@ export const historyCommands: readonly Command[] = [
       ].join(''),
   }),
 ];
-
-/** More of them are not read by anybody. */
-const mostFaults = 20;
 
 const asChoice = ({ at, who, comment }: CommitFacts, index: number): Choice => ({
   word: String(index),

@@ -2,6 +2,7 @@ import type { Command } from '../command.ts';
 import { CommandTree } from '../command-tree.ts';
 import { commitCommands, historyCommands } from './commit-commands.ts';
 import { editCommands } from './edit-commands.ts';
+import { textCommands } from './load-commands.ts';
 import { configureCommands, leaveCommands } from './mode-commands.ts';
 import { runCommand } from './run-command.ts';
 import { showActiveCommands, showCandidateCommands } from './show-commands.ts';
@@ -16,7 +17,14 @@ export const configurationCommands: readonly Command[] = [
 /** The commands of the configuration mode; `run` leads to those of the operational one. */
 export const configurationTree = (operational: CommandTree): CommandTree =>
   new CommandTree(
-    [...editCommands, ...showCandidateCommands, ...commitCommands, ...leaveCommands, runCommand(operational)],
+    [
+      ...editCommands,
+      ...showCandidateCommands,
+      ...commitCommands,
+      ...textCommands,
+      ...leaveCommands,
+      runCommand(operational),
+    ],
     {
       load: 'takes a configuration from what is typed or pasted',
       'load merge': 'adds to what is set',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Alarms, silentLog } from '#base';
@@ -7,6 +7,7 @@ import { Configurations } from '../../../src/config/index.ts';
 import { CommandTree } from '../../../src/console/command-tree.ts';
 import { commandGroups, operationalCommands } from '../../../src/console/commands/index.ts';
 import { configurationTree } from '../../../src/console/configuration/index.ts';
+import { SavedConfigurations } from '../../../src/operations/index.ts';
 import { HandClock, settled } from '../session/scripted.ts';
 import { ScriptedConsole } from './scripted-console.ts';
 
@@ -33,7 +34,13 @@ describe('the configuration mode of the console', () => {
     const alarms = new Alarms({ clock, log: silentLog });
     const kept = join(folder, 'config');
     configurations = await Configurations.open({ file, folder: kept, clock, log: silentLog, alarms });
-    const operations = { alarms: async () => ({ standing: [], ended: [] }) };
+    const saved = new SavedConfigurations(join(folder, 'saved'));
+    const operations = {
+      alarms: async () => ({ standing: [], ended: [] }),
+      savedConfigurations: () => saved.names(),
+      savedConfiguration: (name: string) => saved.read(name),
+      saveConfiguration: (name: string, text: string) => saved.save(name, text),
+    };
     console = new ScriptedConsole({ trees, configurations, operations, patienceMs: 15_000 });
     await console.sees(/ann@box> $/);
     await console.command('configure');
@@ -187,6 +194,29 @@ describe('the configuration mode of the console', () => {
     assert.match(await paste('override', JSON.stringify(begun)), /load complete/);
     assert.equal(await console.command('show | compare'), '');
     assert.match(await paste('merge', '{ "system": { "name": '), /error: line 1/);
+  });
+
+  it('keeps a candidate in a file that only the box reads, with its secrets, and takes it from there', async () => {
+    await console.command('set relay origins 192.0.2.9 username u password hunter2');
+    await console.command('annotate relay "as of old"');
+    assert.match(await console.command('save site-a'), /^saved in .*site-a\n$/);
+    assert.equal((await stat(join(folder, 'saved', 'site-a'))).mode & 0o777, 0o600);
+    await console.command('rollback 0');
+    await console.command('set system name other');
+    assert.match(
+      await console.command('load override file site-b'),
+      /error: nothing was saved as site-b .*there are site-a/,
+    );
+    assert.match(await console.command('load override file site-a'), /load complete/);
+    assert.match(
+      await console.command('show | display set'),
+      /set system name box\n[\s\S]*annotate relay "as of old"/,
+    );
+    assert.match(await console.command('commit'), /commit complete/);
+    assert.equal((await stored()).relay.origins[0].password, 'hunter2');
+    for (const name of ['../site-a', '.hidden', 'a/b', 'x.new']) {
+      assert.match(await console.command(`save "${name}"`), /error: .* is no name of a file/, name);
+    }
   });
 
   it('keeps remarks', async () => {

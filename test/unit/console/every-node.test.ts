@@ -18,6 +18,7 @@ const operational = new CommandTree(operationalCommands, commandGroups);
 const configuration = configurationTree(operational);
 /** What completion asks. */
 const operations = {
+  savedConfigurations: async () => ['site-a'],
   outbox: async () => ({ destinations: [{ destination: 'https', waiting: 1, quarantined: 0 }] }),
   viewers: async () => ({
     viewers: [{ sessionId: '0199-7', viewer: '198.51.100.5', url: 'rtsp://a/live' }],
