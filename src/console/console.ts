@@ -55,7 +55,6 @@ export class Console {
     log.info('console session', { class: user.userClass });
     using _ = this.#watchIdle(terminal);
     try {
-      terminal.askSize();
       for (const notice of await this.facts.notices()) terminal.write(`${notice}\n`);
       const firstCommand = this.facts.firstCommand();
       if (firstCommand !== undefined) {

@@ -1,6 +1,6 @@
 import { WeirError } from '#base';
 import type { CommandContext } from './command.ts';
-import { page, plainSize, readLine, type Size, type Terminal } from './terminal/index.ts';
+import { maxLine, page, plainSize, readLine, type Size, type Terminal } from './terminal/index.ts';
 
 /** Where a shell's answers go, and where it asks. */
 export interface Screen {
@@ -60,6 +60,7 @@ export class TerminalScreen implements Screen {
     const read = await this.#terminal.uninterruptible(() =>
       readLine(this.#terminal, { prompt: question, secret }),
     );
+    if (read === 'too long') throw tooLong();
     if (typeof read === 'string') throw new WeirError('CONSOLE_INTERRUPTED', 'interrupted');
     return read.line;
   }
@@ -73,6 +74,7 @@ export class TerminalScreen implements Screen {
         const read = await readLine(this.#terminal, { prompt: '' });
         if (read === 'ended') return lines.join('\n');
         if (read === 'interrupted') throw new WeirError('CONSOLE_INTERRUPTED', 'interrupted');
+        if (read === 'too long') throw tooLong();
         lines.push(read.line);
         length += read.line.length + 1;
         if (length > maxTextLength) throw new WeirError('LIMIT_REACHED', 'this text has no end');
@@ -84,6 +86,9 @@ export class TerminalScreen implements Screen {
 const textPrompt = 'type or paste, end with ^D on a line of its own:\n';
 /** A configuration with 100,000 subscribers has 10 MB; what has no end is noise. */
 const maxTextLength = 32 * 1024 * 1024;
+
+const tooLong = (): WeirError =>
+  new WeirError('LIMIT_REACHED', `a line has at most ${maxLine} characters`, { advice: 'nothing was done' });
 
 /** Whoever gives commands without being there to be asked: a script. */
 export class ScriptScreen implements Screen {

@@ -99,6 +99,7 @@ export class SerialConsole implements Closeable {
       stop.addEventListener('abort', leave, { once: true });
       try {
         const user = await this.#user(terminal, login);
+        terminal.askSize();
         await this.#console.attend(terminal, user, port.path);
       } catch (error) {
         if (!isWeirError(error, 'CONSOLE_CLOSED')) {

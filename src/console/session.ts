@@ -1,6 +1,6 @@
 import { TerminalScreen } from './screen.ts';
 import type { Shell } from './shell.ts';
-import { type History, readLine, type Terminal } from './terminal/index.ts';
+import { type History, maxLine, readLine, type Terminal } from './terminal/index.ts';
 
 /**
  * Somebody at a terminal gives commands, until they leave. Rejects with CONSOLE_CLOSED when nobody is there any more.
@@ -20,6 +20,10 @@ export async function runSession(options: {
     for (const line of lines) terminal.write(`${line}\n`);
     const read = await readLine(terminal, { prompt, history, helper: shell.helper });
     if (read === 'interrupted') continue;
+    if (read === 'too long') {
+      terminal.write(`error: a line has at most ${maxLine} characters: nothing was done\n`);
+      continue;
+    }
     const line = read === 'ended' ? 'exit' : read.line;
     const remember = (text: string) => history.add(text);
     await shell.execute(line, screen, { indentation: prompt.length, remember });

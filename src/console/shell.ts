@@ -61,8 +61,9 @@ export class Shell {
       return { insert: prospect.insert, listing: prospect.insert === '' ? renderNext(prospect.next) : '' };
     },
     help: async (before) => {
-      // Within quotes it is a character like others: URLs have it.
-      if (splitWords(before).openQuoteAt !== undefined) return undefined;
+      // A character like others within quotes, and in URLs, for one that is pasted shall not lose it.
+      const { openQuoteAt, partial } = splitWords(before);
+      if (openQuoteAt !== undefined || partial.text.includes('://')) return undefined;
       const prospect = await prospectOf(before, this.#start());
       return 'mismatch' in prospect ? `${prospect.mismatch.message}\n` : renderNext(prospect.next);
     },

@@ -138,15 +138,16 @@ describe('lab: the console', function () {
     });
   });
 
-  it('notices another program on its port', async () => {
-    const other = await world.box.spawn('sh', ['-c', `exec 3<>"${cable.near}"; echo open; exec sleep 60`]);
-    await other.prints(/open/);
+  it('notices a getty on its port', async () => {
+    const device = cable.near.replace('/dev/', '');
+    const getty = ['agetty', '--local-line', '--nohostname', '--noissue', '115200', device, 'dumb'];
+    const other = await world.box.spawn('setsid', ['--wait', ...getty]);
     // Whoever commits moves the console, or looks anew at who else is there.
     await weirConsole(
       ...['-c', 'configure', '-c', 'delete console port', '-c', 'commit'],
       ...['-c', `set console port ${cable.near}`, '-c', 'commit'],
     );
-    const wanted = /port-shared.* sleep \(\d+\).*takes away what is typed/;
+    const wanted = /port-shared.* agetty \(\d+\).*takes away what is typed/;
     let alarms = '';
     for (const until = Date.now() + 15_000; !wanted.test(alarms); ) {
       assert.ok(Date.now() < until, alarms);
@@ -210,6 +211,30 @@ describe('lab: a box that has nothing but a console', function () {
     assert.match(await box.script(['show relay | match viewers']), /^viewers +1$/m);
     assert.ok(origin);
   });
+
+  it('is itself again a minute after a commit that nobody could confirm, for the cable was pulled', async () => {
+    box = await start();
+    await box.script(lines);
+    const own = await SerialCable.plugIn();
+    try {
+      // The console moves to another port, where nobody is: the way to the box is lost.
+      const moved = ['configure', `set console port ${own.near}`, 'commit confirmed 1'];
+      assert.match(await box.script(moved), /in force for 1 minute:/);
+      await cable.pull();
+      await box.logs(/"alarm":"config.reverted"/, 75_000);
+      cable = await SerialCable.plugIn(cable.folder);
+      await using port = await new LinuxSerialPorts().open({ path: cable.far, baud });
+      const anybody = new Operator(port.stream, 20_000);
+      await anybody.sees(/press Enter to begin\r\n$/);
+      anybody.type('\r');
+      assert.match(
+        await anybody.sees(/console@first> $/),
+        /was taken back: not confirmed in time\r\n\[edit\]\r\n[\s\S]*port/,
+      );
+    } finally {
+      await own[Symbol.asyncDispose]();
+    }
+  }).timeout(120_000);
 
   it('takes a commit back that was not confirmed when the power went, says so, and keeps one that was', async () => {
     const commit = (...more: string[]) =>

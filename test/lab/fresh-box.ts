@@ -33,8 +33,8 @@ export class FreshBox {
   }
 
   /** Waits until its log says so. */
-  async logs(pattern: RegExp): Promise<void> {
-    await this.#daemon.prints(pattern, { timeoutMs: 15_000 });
+  async logs(pattern: RegExp, timeoutMs = 15_000): Promise<void> {
+    await this.#daemon.prints(pattern, { timeoutMs });
   }
 
   /** Has `weir console` carry out lines; what they showed. Rejects when one fails. */

@@ -186,7 +186,7 @@ function renderCommit({ outcome, restarts, confirmMinutes }: Told): string {
     committed: 'commit complete\n',
     confirmed: 'the commit that waited is confirmed\n',
     unchanged: 'nothing is changed\n',
-    unconfirmed: `in force for ${confirmMinutes} minutes: type \`confirm\` to keep it, or it goes back by itself\n`,
+    unconfirmed: `in force for ${confirmMinutes} minute${confirmMinutes === 1 ? '' : 's'}: type \`confirm\` to keep it, or it goes back by itself\n`,
   };
   return done[outcome] + restartText(restarts);
 }

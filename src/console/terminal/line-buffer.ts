@@ -1,7 +1,7 @@
 import type { Key } from './keys.ts';
 
 /** Longer lines are no commands; noise on a serial line may have no end. */
-const maxLine = 4096;
+export const maxLine = 4096;
 
 /** A line while it is edited: its text and the cursor. Knows nothing of how it is shown. */
 export class LineBuffer {

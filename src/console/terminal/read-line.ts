@@ -19,8 +19,8 @@ export interface ReadLineOptions {
   readonly helper?: Helper;
 }
 
-/** A line, or that there is none: ^C, or ^D where nothing was typed. */
-export type LineRead = { readonly line: string } | 'interrupted' | 'ended';
+/** A line, or that there is none: ^C, ^D where nothing was typed, or more than a line has room for. */
+export type LineRead = { readonly line: string } | 'interrupted' | 'ended' | 'too long';
 
 /** Reads a line that can be edited. Rejects with CONSOLE_CLOSED when nobody is there any more. */
 export async function readLine(terminal: Terminal, options: ReadLineOptions): Promise<LineRead> {
@@ -72,7 +72,8 @@ export async function readLine(terminal: Terminal, options: ReadLineOptions): Pr
       case 'enter':
         view.leave(buffer);
         terminal.write('\n');
-        return { line: buffer.text };
+        // A part of what was meant is not what was meant.
+        return view.overflowed ? 'too long' : { line: buffer.text };
       case 'interrupt':
         view.leave(buffer);
         terminal.write('^C\n');
@@ -95,6 +96,8 @@ class LineView {
   readonly #terminal: Terminal;
   readonly #prompt: string;
   readonly #secret: boolean;
+  /** Not all that was typed had room. */
+  overflowed = false;
 
   constructor(terminal: Terminal, prompt: string, secret: boolean) {
     this.#terminal = terminal;
@@ -131,7 +134,10 @@ class LineView {
     const atEnd = buffer.after === '';
     const before = buffer.text.length;
     if (!atEnd) this.rewind(buffer);
-    if (!buffer.insert(text)) this.#terminal.write('\x07');
+    if (!buffer.insert(text)) {
+      this.overflowed = true;
+      this.#terminal.write('\x07');
+    }
     if (!atEnd) {
       this.paint(buffer);
       return;
@@ -144,6 +150,7 @@ class LineView {
   edit(buffer: LineBuffer, key: Parameters<LineBuffer['edit']>[0]): void {
     const before = { text: buffer.text, cursor: this.#cells(buffer.before), atEnd: buffer.after === '' };
     if (!buffer.edit(key)) return;
+    if (buffer.text === '') this.overflowed = false;
     const rows = row(before.cursor, this.#terminal.size.columns);
     // The last character of a short line went: shown as such, for slow lines and for those who watch.
     const shortened = before.atEnd && buffer.after === '' && before.text.startsWith(buffer.text);

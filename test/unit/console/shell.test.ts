@@ -205,6 +205,23 @@ describe('the shell of the console', () => {
     await console.sees(/error: it did not go -> try something else\r\nann@box> $/);
   });
 
+  it('takes "?" for a character within quotes and in a URL', async () => {
+    await using console = open();
+    console.type('show "a?b" c\r');
+    await console.sees(/show "a\?b" c\r\n {14}\^/);
+    console.type('show rtsp://a/b?c=1\r');
+    await console.sees(/show rtsp:\/\/a\/b\?c=1\r\n {14}\^/);
+  });
+
+  it('does nothing with a line that is longer than a line may be', async () => {
+    await using console = open();
+    console.type(`show names ${' '.repeat(5000)}| count\r`);
+    assert.doesNotMatch(
+      await console.sees(/error: a line has at most 4096 characters[\s\S]*> $/),
+      /Bob|lines\r/,
+    );
+  });
+
   it('does not show what it asks for as a secret', async () => {
     await using console = open();
     console.type('rename\r');
