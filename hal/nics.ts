@@ -117,9 +117,10 @@ export interface Route {
 export interface Nics extends Closeable {
   /**
    * Binds both roles and applies addresses and MTU. Rejects with NIC_MISSING (says which NICs exist) and leaves
-   * everything as it was. Called again with another configuration it changes only what differs.
+   * everything as it was. Called again with another configuration it changes only what differs. What it returns takes that
+   * back, addresses and MTU that no configuration knows among it.
    */
-  apply(config: Readonly<Record<NicRole, NicConfig>>): Promise<void>;
+  apply(config: Readonly<Record<NicRole, NicConfig>>): Promise<() => Promise<void>>;
   get(role: NicRole): Nic;
   counters(role: NicRole): Promise<NicCounters>;
   /** MAC address of a directly attached viewer, when the neighbour table knows it. */

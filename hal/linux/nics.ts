@@ -88,17 +88,27 @@ export class LinuxNics implements Nics {
     return nics;
   }
 
-  apply(config: NicConfigs): Promise<void> {
+  apply(config: NicConfigs): Promise<() => Promise<void>> {
     return this.#queue.run(async () => {
       if (this.#closing) throw new WeirError('ALREADY_CLOSED', 'the NICs are closed');
       for (const role of nicRoles) {
         config[role].addresses.forEach(parsePrefix);
         config[role].routes?.forEach(({ prefix }) => void parsePrefix(prefix));
       }
-      const found = await this.#converge(config, nicRoles);
+      const before = this.#config;
+      const { found, done } = await this.#converge(config, nicRoles);
       this.#config = config;
       this.#bind(found);
+      return () => this.#queue.run(() => this.#takeBack(done, before));
     });
+  }
+
+  /** As it was before these steps: also where the configuration of then left the NICs as they were. */
+  async #takeBack(steps: readonly NicStep[], before: NicConfigs | undefined): Promise<void> {
+    for (const step of steps.toReversed()) await this.#steps.takeBack(step);
+    this.#config = before;
+    await this.#readAll();
+    if (before) this.#bind((await this.#converge(before, nicRoles)).found);
   }
 
   get(role: NicRole): Nic {
@@ -167,22 +177,25 @@ export class LinuxNics implements Nics {
     return this.close();
   }
 
-  /** Brings the kernel to `config`; takes back what it did when a step fails. Returns the links of the roles. */
-  async #converge(config: NicConfigs, roles: readonly NicRole[]): Promise<ReadonlyMap<NicRole, Link>> {
-    const undo: NicStep[] = [];
+  /** Brings the kernel to `config`; takes back what it did when a step fails. Returns the links of the roles, and what it did. */
+  async #converge(
+    config: NicConfigs,
+    roles: readonly NicRole[],
+  ): Promise<{ found: ReadonlyMap<NicRole, Link>; done: readonly NicStep[] }> {
+    const done: NicStep[] = [];
     try {
       for (let round = 1; ; round += 1) {
         await this.#readAll();
         const { found, steps } = await this.#plan(config, roles);
-        if (steps.length === 0) return found;
+        if (steps.length === 0) return { found, done };
         if (round > ROUNDS) throw notKept(steps);
         for (const step of steps) {
-          undo.push(step);
+          done.push(step);
           await this.#steps.execute(step);
         }
       }
     } catch (error) {
-      for (const step of undo.reverse()) await this.#steps.takeBack(step);
+      for (const step of done.toReversed()) await this.#steps.takeBack(step);
       await this.#readAll();
       throw error;
     }
@@ -303,7 +316,7 @@ export class LinuxNics implements Nics {
     // Bound first: a configuration that fails is reported once, not again with every notice it causes.
     const whole = roles.filter((role) => config[role].vlan === undefined);
     this.#bind(findLinks(config, whole, candidates));
-    this.#bind(await this.#converge(config, roles));
+    this.#bind((await this.#converge(config, roles)).found);
     for (const role of roles) this.#log.info('NIC bound again', { role, device: this.get(role).device });
   }
 

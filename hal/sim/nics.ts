@@ -89,7 +89,7 @@ export class SimNics implements Nics {
     for (const nic of nics) this.add(nic);
   }
 
-  async apply(config: Readonly<Record<NicRole, NicConfig>>): Promise<void> {
+  async apply(config: Readonly<Record<NicRole, NicConfig>>): Promise<() => Promise<void>> {
     if (this.#closed) throw alreadyClosed('NICs');
     for (const role of nicRoles) config[role].addresses.forEach(parsePrefix);
     const ports = { wan: this.#find('wan', config.wan), access: this.#find('access', config.access) };
@@ -100,6 +100,7 @@ export class SimNics implements Nics {
     const failure = this.#failure ?? tooLarge(config);
     this.#failure = undefined;
     if (failure) throw failure;
+    const takeBack = this.#remember();
     const wan = this.#vlan('wan', ports.wan, config.wan);
     const access = this.#vlan('access', ports.access, config.access);
     this.#configure(wan, config.wan);
@@ -111,6 +112,30 @@ export class SimNics implements Nics {
     this.#config = config;
     this.#bound.set('wan', wan.ifindex).set('access', access.ifindex);
     this.#refresh();
+    return takeBack;
+  }
+
+  /** What a configuration changes, as it is now; what is returned puts it back. */
+  #remember(): () => Promise<void> {
+    const config = this.#config;
+    const bound = new Map(this.#bound);
+    const devices = new Map(this.#devices);
+    const were = [...devices.values()].map((device) => {
+      const { mtu, up, addresses, routes } = device;
+      return { device, was: { mtu, up, addresses, routes }, dhcp: new Map(device.dhcp) };
+    });
+    return async () => {
+      this.#config = config;
+      for (const { device, was, dhcp } of were) {
+        Object.assign(device, was);
+        device.dhcp.clear();
+        for (const [family, lease] of dhcp) device.dhcp.set(family, lease);
+      }
+      for (const ifindex of this.#devices.keys()) if (!devices.has(ifindex)) this.#devices.delete(ifindex);
+      for (const [ifindex, device] of devices) this.#devices.set(ifindex, device);
+      for (const [role, ifindex] of bound) this.#bound.set(role, ifindex);
+      this.#refresh();
+    };
   }
 
   get(role: NicRole): Nic {

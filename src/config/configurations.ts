@@ -24,6 +24,8 @@ interface Window {
   readonly config: Config;
   readonly endsMonoNs: bigint;
   readonly timer: Disposable;
+  /** Brings the box back to what is active, exactly: to what no configuration knows as well. */
+  readonly undo: () => Promise<void>;
 }
 
 const nsPerMinute = 60_000_000_000n;
@@ -280,18 +282,24 @@ export class Configurations implements Closeable {
   /** What is tried is on the disk as such before it is in force. The file keeps what was before. */
   async #tryOut(commit: UnconfirmedCommit, config: Config): Promise<void> {
     await stored(this.#folder, () => this.#folder.keepUnconfirmed(commit));
+    let undo: (() => Promise<void>) | undefined;
     try {
-      await this.#follower?.apply(config);
+      undo = await this.#follower?.apply(config);
     } catch (error) {
       const before = this.#window?.commit;
       const put = before ? this.#folder.keepUnconfirmed(before) : this.#folder.forgetUnconfirmed();
       await put.catch((failure) => this.#log.warn('not put back', { error: describeError(failure) }));
       throw error;
     }
+    const beneath = this.#window?.undo;
     this.#closeWindow();
     const endsMonoNs = this.#clock.monoNs() + BigInt(commit.minutes) * nsPerMinute;
     const timer = this.#clock.after(commit.minutes * 60_000, () => this.#windowOver());
-    this.#window = { commit, config, endsMonoNs, timer };
+    const undoAll = async () => {
+      await undo?.();
+      await beneath?.();
+    };
+    this.#window = { commit, config, endsMonoNs, timer, undo: undoAll };
     this.#tell(config);
   }
 
@@ -354,10 +362,13 @@ export class Configurations implements Closeable {
   async #revert(): Promise<void> {
     // It was confirmed, or another one came, while this waited for its turn.
     if (!this.#window || this.#window.endsMonoNs > this.#clock.monoNs()) return;
-    const { commit } = this.#window;
+    const { commit, undo } = this.#window;
     const back = this.#active;
     if (back === undefined) return;
-    await this.#follower?.apply(back.config);
+    await undo().catch(async (error) => {
+      this.#log.warn('not brought back step by step', { error: describeError(error) });
+      await this.#follower?.apply(back.config);
+    });
     this.#window = undefined;
     const now = this.#clock.nowMs();
     this.#reverted = revertedCommit(commit, back.commit.tree, 'not confirmed in time', now);

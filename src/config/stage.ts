@@ -18,29 +18,35 @@ export interface Stage {
 export class PlannedStage<Plan> implements Stage {
   readonly name: string;
   readonly #planOf: (config: Config) => Plan;
-  readonly #apply: (plan: Plan) => Promise<void>;
+  readonly #bring: (plan: Plan, before: { readonly plan: Plan } | undefined) => Promise<() => Promise<void>>;
   #last: { readonly plan: Plan } | undefined;
 
   constructor(options: {
     name: string;
     planOf: (config: Config) => Plan;
-    /** One that rejects has undone itself. */
-    apply: (plan: Plan) => Promise<void>;
+    /** One that rejects has undone itself. What it returns, if anything, takes back what it did. */
+    apply: ((plan: Plan) => Promise<void>) | ((plan: Plan) => Promise<() => Promise<void>>);
   }) {
-    this.name = options.name;
-    this.#planOf = options.planOf;
-    this.#apply = options.apply;
+    const { name, planOf, apply } = options;
+    this.name = name;
+    this.#planOf = planOf;
+    this.#bring = async (plan, before) => {
+      const takeBack = await apply(plan);
+      return async () => {
+        if (takeBack) await takeBack();
+        else if (before) await apply(before.plan);
+      };
+    };
   }
 
   async apply(next: Config): Promise<() => Promise<void>> {
     const before = this.#last;
     const plan = this.#planOf(next);
     if (before && isDeepStrictEqual(before.plan, plan)) return async () => {};
-    await this.#apply(plan);
+    const takeBack = await this.#bring(plan, before);
     this.#last = { plan };
     return async () => {
-      if (!before) return;
-      await this.#apply(before.plan);
+      await takeBack();
       this.#last = before;
     };
   }

@@ -229,6 +229,24 @@ export function nicsContract(makeWorld: () => Promise<NicsWorld>): void {
     assert.equal(world.nics.get('wan').mtu, before[0]?.mtu);
   });
 
+  it('gives back what was there before, addresses and MTU that no configuration knows', async () => {
+    await world.addAddress('lan0', '198.18.77.1/24');
+    await world.nics.apply({ wan, access: lan });
+    const before = [await world.inspect('wan0'), await world.inspect('lan0')];
+    const access = { ...lan, addresses: ['192.0.2.1/24', '2001:db8:77::1/64'], mtu: 1400 };
+    const undo = await world.nics.apply({ wan: { ...wan, mtu: 1450 }, access });
+    assert.notDeepEqual(await world.inspect('lan0'), before[1]);
+    await undo();
+    const after = [await world.inspect('wan0'), await world.inspect('lan0')];
+    const sorted = (nics: typeof before) =>
+      nics.map((nic) => ({ ...nic, addresses: [...nic.addresses].sort() }));
+    assert.deepEqual(sorted(after), sorted(before));
+    assert.equal(world.nics.get('access').mtu, before[1]?.mtu);
+    // What is applied next finds its way from there.
+    await world.nics.apply({ wan, access });
+    assert.equal(world.nics.get('access').mtu, 1400);
+  });
+
   it('tells nothing when the same configuration is applied again', async () => {
     const access = { ...lan, addresses: ['192.0.2.1/24'], mtu: 1400 };
     await world.nics.apply({ wan, access });

@@ -344,7 +344,8 @@ describe('Configurations', function () {
     it('is tried to be taken back until the box follows', async () => {
       const stale = named(configurations, 'stale');
       await tryOut('second');
-      box.follower.failNext = new Error('netlink is deaf');
+      box.follower.failUndo = new Error('netlink is deaf');
+      box.follower.failNext = new Error('netlink is still deaf');
       await clock.pass(600_000, 600_000);
       // It waits for its turn behind what is under way.
       await assert.rejects(configurations.commit(stale, { who }), /somebody has committed/);
