@@ -21,8 +21,11 @@ export interface AccountingRow {
 
 export interface FreeradiusOptions {
   readonly folder: string;
-  /** Where it runs; here when not given. Listens on the loopback address there. */
+  /** Where it runs; here when not given. */
   readonly host?: Host;
+  /** Where it listens, and who may ask; both 127.0.0.1 when not given. */
+  readonly address?: string;
+  readonly client?: string;
   readonly port: number;
   readonly secret: string;
   /** RadSec at this port, too. */
@@ -100,7 +103,8 @@ export class Freeradius implements AsyncDisposable {
 const stock = '/etc/freeradius/3.0';
 const dictionary = fileURLToPath(new URL('../../../docs/dictionary.weir', import.meta.url));
 
-function writeConfiguration({ folder, port, secret, radsec }: FreeradiusOptions): void {
+function writeConfiguration(options: FreeradiusOptions): void {
+  const { folder } = options;
   mkdirSync(join(folder, 'log'), { recursive: true });
   cpSync(join(stock, 'mods-config', 'sql'), join(folder, 'sql'), { recursive: true });
   cpSync(dictionary, join(folder, 'dictionary.weir'));
@@ -108,10 +112,7 @@ function writeConfiguration({ folder, port, secret, radsec }: FreeradiusOptions)
     join(folder, 'dictionary'),
     `$INCLUDE /usr/share/freeradius/dictionary\n$INCLUDE ${join(folder, 'dictionary.weir')}\n`,
   );
-  writeFileSync(
-    join(folder, 'radiusd.conf'),
-    configuration({ folder, port, secret, ...(radsec ? { radsec } : {}) }),
-  );
+  writeFileSync(join(folder, 'radiusd.conf'), configuration(options));
   writeFileSync(join(folder, 'nothing'), '');
   // FreeRADIUS refuses a configuration that others may write.
   chmodSync(folder, 0o700);
@@ -121,7 +122,7 @@ function writeConfiguration({ folder, port, secret, radsec }: FreeradiusOptions)
  * The parts of Debian's own configuration that accounting needs; a closing brace stands on a line of its own. One thread
  * and one connection: SQLite has one writer, and a thread that finds none free answers nothing.
  */
-const configuration = ({ folder, port, secret, radsec }: FreeradiusOptions): string => `
+const configuration = ({ folder, port, secret, radsec, address, client }: FreeradiusOptions): string => `
 prefix = /usr
 logdir = ${folder}/log
 run_dir = ${folder}
@@ -139,7 +140,7 @@ thread pool {
   max_spare_servers = 1
 }
 client box {
-  ipaddr = 127.0.0.1
+  ipaddr = ${client ?? '127.0.0.1'}
   secret = ${secret}
   require_message_authenticator = yes
 }
@@ -199,7 +200,7 @@ modules {
 server default {
   listen {
     type = acct
-    ipaddr = 127.0.0.1
+    ipaddr = ${address ?? '127.0.0.1'}
     port = ${port}
   }
 ${radsec ? tlsListener(radsec) : ''}

@@ -1,0 +1,135 @@
+import { copyFileSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { WeirError, weirVersion } from '#base';
+import type { SerialPort } from '#hal';
+import { LinuxSerialPorts } from '../../hal/linux/serial-ports.ts';
+import { run } from '../../image/program.ts';
+import type { Host, HostProcess, World } from '../../src/demo/world/index.ts';
+
+const firmware = '/usr/share/AAVMF';
+const consoleBaud = 115_200;
+
+/** A NIC of the gateway, and the device of its host that it is bridged with. */
+interface Plug {
+  readonly mac: string;
+  readonly device: string;
+}
+
+/** What the gateway's NICs are called by the operator: by their MAC addresses, which stand on the case. */
+export const gatewayNics = {
+  wan: { mac: '52:54:00:57:00:01', device: 'wan0' },
+  access: { mac: '52:54:00:57:00:02', device: 'lan0' },
+} as const satisfies Record<string, Plug>;
+
+/** A disk that an image was flashed onto; larger than the image, as most are. */
+export class FlashedDisk implements Disposable {
+  readonly folder: string;
+  readonly file: string;
+  /** What UEFI keeps between starts. */
+  readonly variables: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+    this.file = join(folder, 'disk.img');
+    this.variables = join(folder, 'uefi-variables.fd');
+  }
+
+  static async flash(image = builtImage(), sizeBytes = 4e9): Promise<FlashedDisk> {
+    const disk = new FlashedDisk(mkdtempSync(join(tmpdir(), 'weir-image-')));
+    await run('zstd', ['-q', '-d', '--sparse', image, '-o', disk.file]);
+    await run('truncate', ['-s', String(sizeBytes - (sizeBytes % 512)), disk.file]);
+    copyFileSync(join(firmware, 'AAVMF_VARS.fd'), disk.variables);
+    return disk;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function builtImage(): string {
+  const file = join(import.meta.dirname, '..', '..', 'dist', `weir-${weirVersion}-arm64.img.zst`);
+  if (existsSync(file)) return file;
+  const there = globSync('*.img.zst', { cwd: join(file, '..') });
+  throw new WeirError('MISSING_PROGRAM', `no ${file}`, {
+    fields: { there: there.join(' ') },
+    advice: 'npm run image',
+  });
+}
+
+/**
+ * A gateway in the place of a world's box: an emulated ARM64 machine that starts by UEFI from a disk, whose two NICs are
+ * where the box's were, and whose serial port is a pseudo-terminal here.
+ */
+export class Gateway implements AsyncDisposable {
+  readonly serial: SerialPort;
+  readonly #machine: HostProcess;
+
+  private constructor(machine: HostProcess, serial: SerialPort) {
+    this.#machine = machine;
+    this.serial = serial;
+  }
+
+  static async start(host: Host, disk: FlashedDisk): Promise<Gateway> {
+    const port = Promise.withResolvers<string>();
+    const nics = Object.values(gatewayNics);
+    const machine = await host.spawn(
+      'nice',
+      [
+        'qemu-system-aarch64',
+        ...['-M', 'virt,gic-version=3', '-cpu', 'cortex-a72', '-smp', '2', '-m', '1024'],
+        ...['-accel', 'tcg,thread=multi', '-nodefaults', '-display', 'none', '-serial', 'pty'],
+        ...pflash(`${firmware}/AAVMF_CODE.fd`, true),
+        ...pflash(disk.variables, false),
+        ...['-drive', `if=none,id=disk,format=raw,file=${disk.file}`, '-device', 'virtio-blk-pci,drive=disk'],
+        ...nics.flatMap(({ mac, device }) => [
+          ...['-netdev', `tap,id=${device},ifname=tap-${device},script=no,downscript=no`],
+          ...['-device', `virtio-net-pci,netdev=${device},mac=${mac}`],
+        ]),
+        ...['-device', 'virtio-rng-pci', '-device', 'i6300esb'],
+      ],
+      {
+        onLine: (line) => {
+          const path = /char device redirected to (\S+)/.exec(line)?.[1];
+          if (path !== undefined) port.resolve(path);
+        },
+      },
+    );
+    void machine.exited.then(() => port.reject(new Error(`QEMU ended: ${machine.stderr.slice(-500)}`)));
+    const path = await port.promise;
+    return new Gateway(machine, await new LinuxSerialPorts().open({ path, baud: consoleBaud }));
+  }
+
+  /** The power goes. What was written and not flushed may be there or not: QEMU's host has it. */
+  async cutPower(): Promise<void> {
+    await this.serial[Symbol.asyncDispose]();
+    this.#machine.kill('SIGKILL');
+    await this.#machine.exited;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.cutPower();
+  }
+}
+
+const pflash = (file: string, readonly: boolean): readonly string[] => [
+  '-drive',
+  `if=pflash,format=raw,file=${file}${readonly ? ',readonly=on' : ''}`,
+];
+
+/** Takes the box out of a world: its two sides lead to where a gateway is going to be plugged in. */
+export async function makeRoomForGateway({ box }: World): Promise<void> {
+  for (const { device } of Object.values(gatewayNics)) {
+    await box.ip('address', 'flush', 'dev', device);
+    await box.ip('tuntap', 'add', 'dev', `tap-${device}`, 'mode', 'tap');
+    await box.ip('link', 'add', `br-${device}`, 'type', 'bridge');
+    for (const port of [device, `tap-${device}`]) {
+      await box.ip('link', 'set', port, 'master', `br-${device}`);
+      await box.ip('link', 'set', port, 'up');
+    }
+    await box.ip('link', 'set', `br-${device}`, 'up');
+  }
+  // A bridge with an address of its own would answer neighbours.
+  await box.sysctl({ 'net/ipv4/ip_forward': 0, 'net/ipv6/conf/all/disable_ipv6': 1 });
+}
