@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 
-/** What the machine must have: to run Weir, to measure it, to test it, to cut its power, to build its image. */
-export const setupModes = ['run', 'bench', 'test', 'power', 'image'] as const;
+/** What the machine must have: to run Weir, to measure it, to test it, to cut its power, to build its image, to boot that. */
+export const setupModes = ['run', 'bench', 'test', 'power', 'image', 'image-test'] as const;
 export type SetupMode = (typeof setupModes)[number];
 
 /** A Debian package and what shows, without asking the package manager, that it is there. */
@@ -95,12 +95,20 @@ const toBuildImages: readonly SystemPackage[] = [
   { name: 'zstd', provides: ['zstd'] },
 ];
 
+const toBootImages: readonly SystemPackage[] = [
+  { name: 'qemu-system-arm', provides: ['qemu-system-aarch64'] },
+  { name: 'qemu-efi-aarch64', provides: ['/usr/share/AAVMF/AAVMF_CODE.fd'] },
+  // The ROM of virtual NICs, without which they are not made.
+  { name: 'ipxe-qemu', provides: ['/usr/lib/ipxe/qemu/efi-virtio.rom'] },
+];
+
 const packagesFor: Readonly<Record<SetupMode, readonly SystemPackage[]>> = {
   run: toRun,
   bench: [...toRun, ...toMeasure],
   test: [...toRun, ...toMeasure, ...toTest],
   power: [...toRun, ...toCutPower],
   image: [...toRun, ...toBuildImages],
+  'image-test': [...toRun, ...toMeasure, ...toBuildImages, ...toBootImages],
 };
 
 /** The packages that `mode` wants and of which something is missing. Looks at files only: no process, no network. */

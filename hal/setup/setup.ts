@@ -1,5 +1,5 @@
 /**
- * `node hal/setup/setup.ts run|bench|test|power|image`: what npm does before `npm start`, `npm run bench`, `npm test`,
+ * `node hal/setup/setup.ts run|bench|test|power|image|image-test`: what npm does before `npm start`, `npm run bench`, `npm test`,
  * `npm run power` and `npm run image`. Installs the system programs that are missing, builds the native addons; on a machine that is ready it
  * only looks and touches no network.
  */
