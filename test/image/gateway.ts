@@ -1,9 +1,20 @@
-import { copyFileSync, existsSync, globSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WeirError, weirVersion } from '#base';
 import type { SerialPort } from '#hal';
 import { LinuxSerialPorts } from '../../hal/linux/serial-ports.ts';
+import { partitionOffset } from '../../image/disk/layout.ts';
 import { run } from '../../image/program.ts';
 import type { Host, HostProcess, World } from '../../src/demo/world/index.ts';
 
@@ -41,6 +52,23 @@ export class FlashedDisk implements Disposable {
     await run('truncate', ['-s', String(sizeBytes - (sizeBytes % 512)), disk.file]);
     copyFileSync(join(firmware, 'AAVMF_VARS.fd'), disk.variables);
     return disk;
+  }
+
+  /**
+   * Turns a bit of the last thing in the first slot's squashfs: the index of its table of users, which Linux reads when it mounts it,
+   * and GRUB, which reads the kernel out of it, never.
+   */
+  damageSlot(): void {
+    const descriptor = openSync(this.file, 'r+');
+    const at = partitionOffset('rootfs-a');
+    const superblock = Buffer.alloc(96);
+    readSync(descriptor, superblock, 0, superblock.length, at);
+    // Squashfs 4.0: at 48 where the index of the table of users is.
+    const index = at + Number(superblock.readBigUInt64LE(48));
+    const byte = Buffer.alloc(1);
+    readSync(descriptor, byte, 0, 1, index);
+    writeSync(descriptor, Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, index);
+    closeSync(descriptor);
   }
 
   [Symbol.dispose](): void {

@@ -55,7 +55,13 @@ describe('packages and what they need', () => {
 });
 
 describe('the list of parts (SPDX 2.3)', () => {
-  const facts = { version: '1.2.3', commit: 'abc', timeSeconds: 1_700_000_000, debianSuite: 'trixie' };
+  const facts = {
+    version: '1.2.3',
+    commit: 'abc',
+    timeSeconds: 1_700_000_000,
+    debianSuite: 'trixie',
+    replaced: new Set<string>(),
+  };
   const deb = {
     name: 'libstdc++6',
     version: '1:14-2',
@@ -79,6 +85,15 @@ describe('the list of parts (SPDX 2.3)', () => {
       document.packages.find(({ name }) => name === 'node-netlink')?.licenseDeclared,
       'LGPL-2.1-only',
     );
+  });
+
+  it('claims nothing of what was put in the place of a package but its name', () => {
+    const document = spdxDocument({ ...facts, replaced: new Set(['libstdc++6']) }, [deb], []) as {
+      packages: { name: string; versionInfo: string; checksums?: unknown; externalRefs?: unknown }[];
+    };
+    const { versionInfo, checksums, externalRefs } =
+      document.packages.find(({ name }) => name === deb.name) ?? {};
+    assert.deepEqual([versionInfo, checksums, externalRefs], ['NOASSERTION', undefined, undefined]);
   });
 
   it('is the same for the same parts, whenever it is made', () => {
