@@ -3,16 +3,15 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { Disk, mayLoop } from '../contract/storage/disk.ts';
 import { stallingSync } from '../contract/storage/stalling-sync.ts';
 import { Folder, until } from '../unit/storage/box.ts';
-import { recorded, recordsIn } from './kept-records.ts';
+import { recordAlarms, recorded, recordsIn } from './kept-records.ts';
 import { liveLab } from './live-lab.ts';
 import { ScriptedViewers } from './viewers-scripted.ts';
-import { type ShownRelay, Weir } from './weir.ts';
+import { Weir } from './weir.ts';
 
 /** Skipped without loop devices. */
 const itLoops = mayLoop ? it : it.skip;
 /** The watch over the disk looks every ten seconds. */
 const watchMs = 30_000;
-const alarmNames = ({ alarms }: ShownRelay) => alarms.map(({ name }) => name).toSorted();
 
 describe('lab: a disk that does not take records', function () {
   this.timeout(90_000);
@@ -47,14 +46,14 @@ describe('lab: a disk that does not take records', function () {
 
     // It stays so: that viewer is given up, and who comes is sent away for now.
     await weir.shows(({ ended }) => ended.length === 1, 10_000, 'the end of the second');
-    assert.deepEqual(alarmNames(await weir.show()), ['billing.startStalled']);
+    assert.deepEqual(recordAlarms(await weir.show()), ['billing.startStalled']);
     await using third = await viewers('198.19.0.3');
     assert.deepEqual(await third.settled(5_000), [503]);
     const held = await packets(first);
     while ((await packets(first)) < held + 50);
 
     rmSync(gate);
-    await weir.shows(({ alarms }) => alarms.length === 0, 5_000, 'no alarm');
+    await weir.shows((shown) => recordAlarms(shown).length === 0, 5_000, 'no alarm');
     await using fourth = await viewers('198.19.0.4');
     assert.deepEqual(await fourth.settled(5_000), [200]);
     await fourth.watching(5_000);
@@ -81,15 +80,15 @@ describe('lab: a disk that does not take records', function () {
       return (await late.settled(5_000))[0] === 453;
     };
     while (!(await refused()));
-    const full = await weir.shows(({ alarms }) => alarms.length > 0, 5_000, 'an alarm');
-    assert.ok(alarmNames(full).includes('billing.refusing'), alarmNames(full).join());
+    const full = await weir.shows((shown) => recordAlarms(shown).length > 0, 5_000, 'an alarm');
+    assert.ok(recordAlarms(full).includes('billing.refusing'), recordAlarms(full).join());
     assert.ok(full.viewers.some(({ viewer }) => viewer === '198.19.0.1'));
     const received = (await first.counts())[0]?.rtpPackets ?? 0;
     while (((await first.counts())[0]?.rtpPackets ?? 0) < received + 50);
     await first.teardown();
 
     disk.empty();
-    await weir.shows(({ alarms }) => alarms.length === 0, watchMs, 'no alarm');
+    await weir.shows((shown) => recordAlarms(shown).length === 0, watchMs, 'no alarm');
     await using after = await viewers('198.19.0.3');
     assert.deepEqual(await after.settled(5_000), [200]);
     await after.watching(5_000);
@@ -121,7 +120,7 @@ describe('lab: a disk that does not take records', function () {
     for (let tries = 0; tries < 50; tries += 1) {
       await using one = await several(1);
       await one.settled(10_000);
-      if (alarmNames(await weir.show()).includes(alarm)) return;
+      if (recordAlarms(await weir.show()).includes(alarm)) return;
     }
     throw new Error(`never: ${alarm}`);
   };
@@ -137,13 +136,13 @@ describe('lab: a disk that does not take records', function () {
     await using unbilled = await watching(3);
     const shown = await weir.show();
     assert.equal(shown.unbilledSessions, before + 3);
-    assert.ok(alarmNames(shown).includes('billing.unbilled'));
+    assert.ok(recordAlarms(shown).includes('billing.unbilled'));
     const had = (await recordsIn(disk.path)).length;
     await unbilled.teardown();
     await billed.teardown();
     assert.equal((await recorded(disk.path, had + 2)).length, had + 2, 'of those whose start was stored');
     disk.empty();
-    await weir.shows(({ alarms }) => alarms.length === 0, watchMs, 'no alarm');
+    await weir.shows((shown) => recordAlarms(shown).length === 0, watchMs, 'no alarm');
     await using after = await watching(1);
     await after.teardown();
     assert.equal((await recorded(disk.path, had + 3)).length, had + 3);
@@ -163,7 +162,7 @@ describe('lab: a disk that does not take records', function () {
           await using refused = await several(1);
           assert.deepEqual(await refused.settled(10_000), [453]);
         }
-        assert.ok(alarmNames(await weir.show()).includes('billing.refusing'));
+        assert.ok(recordAlarms(await weir.show()).includes('billing.refusing'));
         // Two end while nothing can be stored; two watch until the box ends.
         await group.teardown([0, 1]);
         await weir.terminate();
@@ -197,7 +196,7 @@ describe('lab: a disk that does not take records', function () {
     bytes.write('X', bytes.lastIndexOf(recordId));
     writeFileSync(database, bytes);
     await using weir = await Weir.start(lab.world, { dataDir: folder.path });
-    assert.deepEqual(alarmNames(await weir.show()), ['storage.damaged']);
+    assert.deepEqual(recordAlarms(await weir.show()), ['storage.damaged']);
     const [aside = ''] = readdirSync(folder.path).filter((name) => name.startsWith('weir-damaged-'));
     assert.ok(readFileSync(folder.file(aside)).includes(`X${recordId.slice(1)}`), 'as it was');
     assert.equal((await recordsIn(folder.path)).length, 4, 'proven across the gap');

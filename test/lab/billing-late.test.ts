@@ -3,14 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Disk, mayLoop } from '../contract/storage/disk.ts';
-import { recorded, recordsIn } from './kept-records.ts';
+import { recordAlarms, recorded, recordsIn } from './kept-records.ts';
 import { liveLab } from './live-lab.ts';
 import { ScriptedViewers } from './viewers-scripted.ts';
-import { type ShownRelay, Weir } from './weir.ts';
+import { Weir } from './weir.ts';
 
 /** The store is tried again every ten seconds. */
 const againMs = 30_000;
-const alarmNames = ({ alarms }: ShownRelay) => alarms.map(({ name }) => name).toSorted();
 
 interface BadDisk extends Disposable {
   readonly path: string;
@@ -76,12 +75,12 @@ describe('lab: a disk whose records cannot be opened at the start', function () 
       using disk = make();
       disk.spoil();
       await using weir = await Weir.start(lab.world, { dataDir: disk.path });
-      assert.deepEqual(alarmNames(await weir.show()), ['storage.unavailable']);
+      assert.deepEqual(recordAlarms(await weir.show()), ['storage.unavailable']);
       await using refused = await viewer('198.19.0.1');
       assert.deepEqual(await refused.settled(5_000), [453]);
-      assert.deepEqual(alarmNames(await weir.show()), ['billing.refusing', 'storage.unavailable']);
+      assert.deepEqual(recordAlarms(await weir.show()), ['billing.refusing', 'storage.unavailable']);
       disk.mend(weir.program.pid);
-      await weir.shows(({ alarms }) => alarms.length === 0, againMs, 'no alarm');
+      await weir.shows((shown) => recordAlarms(shown).length === 0, againMs, 'no alarm');
       await using billed = await watching('198.19.0.2');
       await billed.teardown();
       const records = await recorded(disk.path, 1);
@@ -108,10 +107,10 @@ describe('lab: a disk whose records cannot be opened at the start', function () 
         await using weir = await Weir.start(lab.world, { dataDir: disk.path, billing });
         await using unbilled = await watching('198.19.0.2');
         const shown = await weir.show();
-        assert.deepEqual(alarmNames(shown), ['billing.unbilled', 'storage.unavailable']);
+        assert.deepEqual(recordAlarms(shown), ['billing.unbilled', 'storage.unavailable']);
         assert.equal(shown.unbilledSessions, 1);
         disk.mend(weir.program.pid);
-        await weir.shows(({ alarms }) => alarms.length === 0, againMs, 'no alarm');
+        await weir.shows((shown) => recordAlarms(shown).length === 0, againMs, 'no alarm');
         await using billed = await watching('198.19.0.3');
         const before = (await unbilled.counts())[0]?.rtpPackets ?? 0;
         while (((await unbilled.counts())[0]?.rtpPackets ?? 0) < before + 50);

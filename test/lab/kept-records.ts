@@ -1,6 +1,7 @@
 import { openReader } from '#storage';
 import type { UsageRecord } from '../../src/billing/index.ts';
 import { all, assertProven, until } from '../unit/storage/box.ts';
+import type { ShownRelay } from './weir.ts';
 
 /** The records of a data folder, beside its daemon or without it; their chain is proven. */
 export async function recordsIn(folder: string): Promise<readonly UsageRecord[]> {
@@ -19,3 +20,10 @@ export async function recorded(folder: string, count: number): Promise<readonly 
   });
   return records;
 }
+
+/** The alarms that have to do with records; others are the machine's, as of its clock. */
+export const recordAlarms = ({ alarms }: ShownRelay): readonly string[] =>
+  alarms
+    .map(({ name }) => name)
+    .filter((name) => /^(storage|billing)\./.test(name))
+    .toSorted();
