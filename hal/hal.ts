@@ -27,4 +27,6 @@ export interface HalOptions {
   readonly realtime: boolean;
   /** Engine threads that feeds are spread over. */
   readonly engineThreads: number;
+  /** The kernel may clone what goes to many viewers. */
+  readonly cloning: boolean;
 }

@@ -38,7 +38,9 @@ export class Machine implements Closeable {
     const parts = new CloseStack();
     try {
       const engineThreads = engineThreadCount(config?.relay.engineThreads ?? 0, availableParallelism());
-      const hal = parts.use(await openHal({ log, realtime: config?.system.realtime ?? true, engineThreads }));
+      const realtime = config?.system.realtime ?? true;
+      const cloning = config?.relay.cloneInKernel ?? false;
+      const hal = parts.use(await openHal({ log, realtime, engineThreads, cloning }));
       parts.use(new BoardChecks({ board: hal.board, alarms, clock, log }));
       const bootId = await hal.board.bootId();
       const anchorDeliveries = config ? chainReceivers(config.upload) : [];

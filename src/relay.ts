@@ -20,7 +20,14 @@ import {
 } from './config/index.ts';
 import { Feed } from './feed/index.ts';
 import { Heartbeat } from './health/index.ts';
-import { endpointText, feedsStatus, nicStatus, type RelayStatus, viewersStatus } from './operations/index.ts';
+import {
+  endpointText,
+  fanOutStatus,
+  feedsStatus,
+  nicStatus,
+  type RelayStatus,
+  viewersStatus,
+} from './operations/index.ts';
 import {
   Intake,
   type OriginCredentials,
@@ -171,10 +178,10 @@ export class Relay implements Closeable {
     this.#listeners = { v4: await listen('127.0.0.1'), v6: await listen('::1') };
     this.#parts.defer(() => interception.stop());
     this.#listen(interception.repaired.on(({ what }) => this.#log.warn('interception put back', { what })));
-    this.#listen(nics.changed.on((nic) => this.#watchLink(nic)));
+    this.#listen(nics.changed.on((nic) => this.#watchNic(nic)));
     this.#listen(this.monitor.feedOpened.on(({ origin }) => this.#isLive(origin)));
     await this.apply(this.#config);
-    for (const role of nicRoles) this.#watchLink(nics.get(role));
+    for (const role of nicRoles) this.#watchNic(nics.get(role));
     const heartbeat = new Heartbeat({ interception, datapath, alarms: this.alarms, clock: this.#clock });
     this.#parts.use(heartbeat);
     await heartbeat.start();
@@ -271,7 +278,8 @@ export class Relay implements Closeable {
       .catch((error) => this.#log.warn('bypass not taken back', { error: describeError(error) }));
   }
 
-  #watchLink({ role, device, linkUp }: Nic): void {
+  #watchNic({ role, device, ifindex, linkUp }: Nic): void {
+    if (role === 'access') void this.#hal.datapath.cloneAt(ifindex);
     if (linkUp) this.alarms.clear('nic.linkDown', role);
     else
       this.alarms.raise({
@@ -352,6 +360,7 @@ export class Relay implements Closeable {
       ),
       connections: this.#intake.openConnections,
       engineCpuNs: String(datapath.engineCpuNs()),
+      fanOut: fanOutStatus(datapath.fanOut()),
       engineThreads: datapath.engineThreads().map((thread) => ({ ...thread, cpuNs: String(thread.cpuNs) })),
       ...feedsStatus(this.monitor),
       ...viewersStatus(this.monitor, (address) => nics.macOf(address)),

@@ -80,13 +80,24 @@ export interface NativeEngine {
   pause: OnHandle;
   seekToStart: Command<{ id: number; startWaitMs: number }>;
   closeViewer: Command<{ id: number; bye: boolean }>;
+  /** An interface index; 0: none. */
+  cloneAt: Command<{ device: number }>;
   ping: Command<undefined>;
   /** Whether the engine keeps the process alive. Answered by nothing. */
   keepAlive: Command<{ alive: boolean }>;
   cpuNs(request: number): bigint;
   realtime(request: number): boolean;
+  cloning(request: number): CloningFacts;
   /** Joins the engine's thread; nothing comes to the handler any more. */
   close(request: number): void;
+}
+
+export interface CloningFacts {
+  /** The program is at a NIC. */
+  readonly attached: boolean;
+  readonly packets: bigint;
+  /** Why the program could not be loaded; `verifier`: its last words, where it was that. */
+  readonly refused: { readonly what: string; readonly errno: number; readonly verifier: string } | undefined;
 }
 
 /** What requests are answered with. */
@@ -104,6 +115,8 @@ export interface Addon {
     realtimePriority: number;
     /** At most 15 characters are shown. */
     threadName: string;
+    /** Load the program by which the kernel clones what goes to many. */
+    cloning: boolean;
   }) => NativeEngine;
   /** A second descriptor of the same open connection, or -errno. */
   dup(fd: number): number;

@@ -1,6 +1,14 @@
 import { Socket } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { type Clock, isWeirError, type Log, systemClock, WeirError } from '#base';
+import {
+  type Clock,
+  describeError,
+  type ErrorFields,
+  isWeirError,
+  type Log,
+  systemClock,
+  WeirError,
+} from '#base';
 import { type Addon, type Answers, loadAddon } from './addon.ts';
 import { badArgument, checkConnect, checkFeed, checkLimits, checkListen, checkUdpPair } from './arguments.ts';
 import { NativeConnection } from './connection.ts';
@@ -11,6 +19,7 @@ import type {
   Datapath,
   Endpoint,
   EngineThread,
+  FanOut,
   FeedOptions,
   FeedPath,
   InterleavedConnection,
@@ -41,6 +50,8 @@ export interface DatapathOptions {
   readonly realtime: boolean;
   /** How many engines, one thread each, the feeds are spread over. 1 when not given. */
   readonly threads?: number;
+  /** Have the kernel clone what goes to many viewers, see `Datapath.cloneAt`. Where it cannot, the log says so. */
+  readonly cloning?: boolean;
   readonly clock?: Clock;
   readonly slots?: number;
 }
@@ -64,6 +75,10 @@ class NativeDatapath implements Datapath {
   readonly #addon: Addon;
   readonly #threads: EngineThreads;
   readonly #counters: CounterTable;
+  readonly #log: Log;
+  readonly #cloning: boolean;
+  /** Why the kernel does not clone; undefined: it does, once it is told where. */
+  #cloneRefusal: string | undefined;
   readonly #clock: Clock;
   readonly #sockets = new WeakMap<TcpConnection, HeldSocket>();
   #closing: Promise<void> | undefined;
@@ -71,16 +86,24 @@ class NativeDatapath implements Datapath {
   constructor(addon: Addon, options: DatapathOptions) {
     this.#addon = addon;
     this.#clock = options.clock ?? systemClock;
+    this.#log = options.log;
+    this.#cloning = options.cloning ?? false;
     this.#counters = new CounterTable(options.slots ?? defaultSlots);
     this.#threads = new EngineThreads({
       addon,
       counters: this.#counters,
       threads: options.threads ?? 1,
       realtimePriority: options.realtime ? realtimePriority : 0,
+      cloning: this.#cloning,
       log: options.log,
     });
     if (options.realtime && !this.#threads.realtime) {
       options.log.warn('datapath without realtime scheduling', { advice: 'grant CAP_SYS_NICE' });
+    }
+    const refused = this.#threads.cloning().find((engine) => engine.refused)?.refused;
+    if (refused) {
+      const { what, errno, verifier } = refused;
+      this.#noClones(`${what}: ${getSystemErrorName(-errno)}`, verifier ? { verifier } : {});
     }
   }
 
@@ -196,6 +219,37 @@ class NativeDatapath implements Datapath {
 
   engineThreads(): readonly EngineThread[] {
     return this.#threads.facts();
+  }
+
+  async cloneAt(device: number | undefined): Promise<void> {
+    if (!this.#cloning || this.#closing) return;
+    try {
+      await this.#threads.cloneAt(device ?? 0);
+    } catch (error) {
+      // A device may go as we say so; with the next one it is tried again.
+      this.#noClones(describeError(error));
+    }
+  }
+
+  fanOut(): FanOut {
+    const engines = this.#threads.cloning();
+    const clonedPackets = engines.reduce((sum, { packets }) => sum + packets, 0n);
+    if (engines.length > 0 && engines.every(({ attached }) => attached)) {
+      return { by: 'clones', why: undefined, clonedPackets };
+    }
+    const why = this.#cloneRefusal ?? 'no access NIC';
+    return { by: 'sockets', why: this.#cloning ? why : 'switched off', clonedPackets };
+  }
+
+  /** Said once for each reason. */
+  #noClones(why: string, more: ErrorFields = {}): void {
+    if (why === this.#cloneRefusal) return;
+    this.#cloneRefusal = why;
+    this.#log.warn('media is not cloned in the kernel: each viewer is sent to', {
+      why,
+      ...more,
+      advice: 'Linux 6.6 or later, CAP_BPF and CAP_NET_ADMIN; or set relay.cloneInKernel false',
+    });
   }
 
   close(): Promise<void> {

@@ -9,7 +9,7 @@ export type NoticeKind = Exclude<(typeof noticeKinds)[number], 'completed'>;
 
 type RequestName = Exclude<
   keyof NativeEngine,
-  'cpuNs' | 'realtime' | 'close' | 'consumed' | 'sendText' | 'takeFrame' | 'keepAlive'
+  'cpuNs' | 'realtime' | 'cloning' | 'close' | 'consumed' | 'sendText' | 'takeFrame' | 'keepAlive'
 >;
 type OptionsOf<N extends RequestName> = Parameters<NativeEngine[N]>[1];
 
@@ -45,6 +45,7 @@ export interface EnginePortOptions {
   readonly counters: CounterTable;
   readonly realtimePriority: number;
   readonly threadName: string;
+  readonly cloning: boolean;
   readonly log: Log;
 }
 
@@ -64,7 +65,7 @@ export class EnginePort {
   #closed = false;
 
   constructor(options: EnginePortOptions) {
-    const { addon, counters, realtimePriority, threadName } = options;
+    const { addon, counters, realtimePriority, threadName, cloning } = options;
     this.#addon = addon;
     this.#counters = counters;
     this.#log = options.log;
@@ -72,6 +73,7 @@ export class EnginePort {
       counters: counters.values,
       realtimePriority,
       threadName,
+      cloning,
       handler: (kind, subject, a, b) => {
         this.#notices.push({ kind, subject, a, b });
         this.#drain();

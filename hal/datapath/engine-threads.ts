@@ -1,5 +1,5 @@
 import { type Log, WeirError } from '#base';
-import type { Addon } from './addon.ts';
+import type { Addon, CloningFacts } from './addon.ts';
 import type { CounterTable } from './counters.ts';
 import { EnginePort } from './engine-port.ts';
 import type { EngineThread } from './face.ts';
@@ -22,6 +22,7 @@ export class EngineThreads {
     readonly counters: CounterTable;
     readonly threads: number;
     readonly realtimePriority: number;
+    readonly cloning: boolean;
     readonly log: Log;
   }) {
     const { threads, ...each } = options;
@@ -52,6 +53,14 @@ export class EngineThreads {
 
   get realtime(): boolean {
     return this.#all.every((port) => port.engine.realtime(0));
+  }
+
+  async cloneAt(device: number): Promise<void> {
+    await Promise.all(this.#all.map((port) => port.request('cloneAt', { device })));
+  }
+
+  cloning(): readonly CloningFacts[] {
+    return this.first.closed ? [] : this.#all.map((port) => port.engine.cloning(0));
   }
 
   facts(): readonly EngineThread[] {

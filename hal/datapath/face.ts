@@ -315,6 +315,16 @@ export interface EngineThread {
   readonly splices: number;
 }
 
+/** How media goes out to viewers by UDP. */
+export interface FanOut {
+  /** `clones`: once, and the kernel clones it for the others. `sockets`: a send for each of them. */
+  readonly by: 'clones' | 'sockets';
+  /** Why not by clones. */
+  readonly why: string | undefined;
+  /** Of all packets sent, those that were clones. */
+  readonly clonedPackets: bigint;
+}
+
 export interface Datapath extends Closeable {
   listen(options: ListenOptions): Promise<TcpListener>;
   /** Rejects with ORIGIN_UNREACHABLE (errno name in fields) or TIMED_OUT. */
@@ -338,4 +348,10 @@ export interface Datapath extends Closeable {
   engineCpuNs(): bigint;
   /** In the order in which they were started; none when the datapath is closed. */
   engineThreads(): readonly EngineThread[];
+  /**
+   * The NIC toward viewers, by its interface index: the kernel clones there what goes to many of them, where it can. To be
+   * told again when it has come back. undefined: there is none. Never rejects: whoever gets no clone is sent to.
+   */
+  cloneAt(device: number | undefined): Promise<void>;
+  fanOut(): FanOut;
 }

@@ -19,7 +19,7 @@ import { openSyscalls } from './syscalls.ts';
  * The machine as it is, in the network namespace of the process. One at a time in a process: each holds two netlink
  * sockets, and each of those a thread of libuv's pool.
  */
-export async function openLinuxHal({ log, realtime, engineThreads }: HalOptions): Promise<Hal> {
+export async function openLinuxHal({ log, realtime, engineThreads, cloning }: HalOptions): Promise<Hal> {
   const owned = new CloseStack();
   const clock = systemClock;
   try {
@@ -32,7 +32,7 @@ export async function openLinuxHal({ log, realtime, engineThreads }: HalOptions)
     await dhcp.open();
     const nics = owned.use(await LinuxNics.open(network, dhcp, log));
     const interception = owned.use(new LinuxInterception({ nft, network, clock, log }));
-    const datapath = owned.use(openDatapath({ realtime, log, threads: engineThreads }));
+    const datapath = owned.use(openDatapath({ realtime, log, threads: engineThreads, cloning }));
     return {
       nics,
       forwarding: new LinuxForwarding({ nft, log }),

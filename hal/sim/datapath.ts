@@ -12,6 +12,7 @@ import type {
   Datapath,
   Endpoint,
   EngineThread,
+  FanOut,
   FeedOptions,
   InterleavedConnection,
   ListenOptions,
@@ -171,6 +172,12 @@ export class SimDatapath implements Datapath {
 
   engineThreads(): readonly EngineThread[] {
     return [];
+  }
+
+  async cloneAt(): Promise<void> {}
+
+  fanOut(): FanOut {
+    return { by: 'sockets', why: 'simulated', clonedPackets: 0n };
   }
 
   close(): Promise<void> {

@@ -57,6 +57,12 @@ export const configTree = {
           help: 'engine threads that feeds are spread over; 0: one less than there are cores, 1 to 4',
           live: false,
         },
+        cloneInKernel: {
+          type: 'boolean',
+          default: true,
+          help: 'by UDP media is sent once and cloned for all viewers at the access NIC, past nftables output rules',
+          live: false,
+        },
         bypassSeconds: {
           type: 'integer',
           unit: 'seconds',

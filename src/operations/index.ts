@@ -37,6 +37,7 @@ export {
 export {
   endpointText,
   type FeedStatus,
+  fanOutStatus,
   feedStatus,
   type NicStatus,
   nicStatus,

@@ -1,5 +1,5 @@
 import type { Alarm } from '#base';
-import type { Endpoint, FeedCounters, Nic, NicCounters, ViewerCounters } from '#hal';
+import type { Endpoint, FanOut, FeedCounters, Nic, NicCounters, ViewerCounters } from '#hal';
 import type { FeedEntry, ViewerSummary } from '../session/index.ts';
 
 /** Counters as JSON: 64-bit values are decimal strings. */
@@ -40,6 +40,13 @@ export interface NicStatus extends Partial<Decimals<NicCounters>> {
   readonly linkUp: boolean;
 }
 
+/** How media goes out to viewers by UDP: once, and cloned in the kernel, or by a send for each of them, and why that. */
+export interface FanOutStatus {
+  readonly by: 'clones' | 'sockets';
+  readonly why?: string;
+  readonly clonedPackets: string;
+}
+
 /** One thread of the engine's: its CPU time and what it serves. */
 export interface EngineThreadStatus {
   readonly cpuNs: string;
@@ -54,6 +61,7 @@ export interface RelayStatus {
   readonly version: string;
   readonly nics: readonly NicStatus[];
   readonly connections: number;
+  readonly fanOut: FanOutStatus;
   readonly engineCpuNs: string;
   readonly engineThreads: readonly EngineThreadStatus[];
   readonly feeds: readonly FeedStatus[];
@@ -98,6 +106,10 @@ export function viewerStatus(viewer: ViewerSummary, mac: string | undefined): Vi
     ...decimals(counters),
     ...(outcome && { endedAt: new Date(outcome.endedAt).toISOString(), terminateCause: outcome.cause }),
   };
+}
+
+export function fanOutStatus({ by, why, clonedPackets }: FanOut): FanOutStatus {
+  return { by, ...(why !== undefined && { why }), clonedPackets: String(clonedPackets) };
 }
 
 export function nicStatus(nic: Nic, counters: NicCounters | undefined): NicStatus {

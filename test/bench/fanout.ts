@@ -18,6 +18,8 @@ import { feed, openScene, type Scene } from './scene.ts';
 
 export interface FanoutBenchOptions extends FanoutChoice {
   readonly megabitsPerSecond: number;
+  /** The kernel clones. */
+  readonly clones: boolean;
   readonly seconds: number;
   readonly rounds: number;
   readonly progress: (line: string) => void;
@@ -38,13 +40,14 @@ const probeViewers = 100;
 
 /** What it costs to give one packet to one viewer: Weir, and plain C loops in its place. */
 export async function benchFanout(options: FanoutBenchOptions): Promise<Report> {
-  const { seconds, rounds, megabitsPerSecond, progress } = options;
+  const { seconds, rounds, clones, megabitsPerSecond, progress } = options;
   const trace = { ...feed, bitsPerSecond: megabitsPerSecond * 1e6 };
   const rows: FanoutRow[] = [];
   const notes = new Set<string>();
   const byThreads = Map.groupBy(fanoutCases(options), ({ threads }) => threads);
   for (const [threads, cases] of byThreads) {
-    await using scene = await openScene({ trace, feeds: threads, relay: { engineThreads: threads } });
+    const relay = { engineThreads: threads, cloneInKernel: clones };
+    await using scene = await openScene({ trace, feeds: threads, relay });
     const drop = await dropMedia(scene.world.viewer.host, 'eth0');
     const realtimePriority = await scene.daemon.realtimePriority();
     const scheduling = realtimePriority > 0 ? `SCHED_FIFO ${realtimePriority}` : 'the normal scheduler';

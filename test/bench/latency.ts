@@ -8,6 +8,8 @@ import { feed, openScene, type Place, type Scene } from './scene.ts';
 
 export interface LatencyBenchOptions {
   readonly viewers: number;
+  /** The kernel clones. */
+  readonly clones: boolean;
   readonly seconds: number;
   readonly rounds: number;
   readonly progress: (line: string) => void;
@@ -53,8 +55,8 @@ const sampleOf = 10;
 
 /** What lies between the source's send time in each packet and the kernel's receive time at the viewer. */
 export async function benchLatency(options: LatencyBenchOptions): Promise<Report> {
-  const { viewers, seconds, rounds, progress } = options;
-  await using scene = await openScene();
+  const { viewers, clones, seconds, rounds, progress } = options;
+  await using scene = await openScene({ relay: { cloneInKernel: clones } });
   await dropMedia(scene.world.viewer.host, 'eth0');
   const measured: Round[] = [];
   let repeated = 0;

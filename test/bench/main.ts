@@ -43,6 +43,7 @@ Only by name, as they take minutes:
   --transport udp|tcp  fanout, peers: both
   --threads N[,N]      of the engine; fanout: 1,2
   --offload on|off     of segmentation; fanout: both
+  --clones on|off      in the kernel, at the access NIC; fanout, latency, peers, metering: on
   --rate N             of the feed, Mbit/s; fanout: 8; peers: 4; console: 2
   --seconds N          of one measurement; 2
   --rounds N           3
@@ -56,6 +57,7 @@ const optionTypes = {
   transport: { type: 'string' },
   threads: { type: 'string' },
   offload: { type: 'string' },
+  clones: { type: 'string' },
   rate: { type: 'string' },
   seconds: { type: 'string' },
   rounds: { type: 'string' },
@@ -71,6 +73,7 @@ interface Options {
   readonly transports: readonly ('udp' | 'tcp')[] | undefined;
   readonly threads: readonly number[] | undefined;
   readonly offload: readonly boolean[] | undefined;
+  readonly clones: boolean;
   readonly megabitsPerSecond: number | undefined;
   /** Everything was asked for: as little of each as shows the goals. */
   readonly brief: boolean;
@@ -98,7 +101,7 @@ const benchmarks: Readonly<Record<string, (options: Options) => Promise<Report>>
   console: ({ viewers: [viewers = 1000] = [], megabitsPerSecond = 2, joins = 200, progress }) =>
     benchConsole({ viewers, megabitsPerSecond, keys: joins, progress }),
   memory: ({ viewers = [500, 2000], ...options }) => benchMemory({ viewers, ...options }),
-  metering: ({ joins = 200, progress }) => benchMetering({ sessions: joins, progress }),
+  metering: ({ joins = 200, clones, progress }) => benchMetering({ sessions: joins, clones, progress }),
   stall: ({ viewers: [viewers = 10] = [], seconds, ...options }) =>
     benchStall({ viewers, seconds: 10 * seconds, ...options }),
   ledger: (options) => benchLedger(options),
@@ -120,6 +123,7 @@ async function main(argv: readonly string[]): Promise<void> {
     threads: wholeList('threads', values.threads),
     offload:
       values.offload === undefined ? undefined : [oneOf('offload', ['on', 'off'], values.offload) === 'on'],
+    clones: oneOf('clones', ['on', 'off'], values.clones ?? 'on') === 'on',
     megabitsPerSecond: values.rate === undefined ? undefined : whole('rate', values.rate),
     brief,
     seconds: whole('seconds', values.seconds ?? '2'),

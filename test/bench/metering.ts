@@ -10,6 +10,8 @@ import { feed, openScene } from './scene.ts';
 
 export interface MeteringBenchOptions {
   readonly sessions: number;
+  /** The kernel clones. */
+  readonly clones: boolean;
   readonly progress: (line: string) => void;
 }
 
@@ -35,8 +37,11 @@ const recordLimitMs = 15_000;
 const lookAgainMs = 50;
 
 /** Whether records say what was delivered: sessions of random length, UDP and TCP in turn, against a packet capture. */
-export async function benchMetering({ sessions, progress }: MeteringBenchOptions): Promise<Report> {
-  await using scene = await openScene({ trace: { ...feed, bitsPerSecond } });
+export async function benchMetering({ sessions, clones, progress }: MeteringBenchOptions): Promise<Report> {
+  await using scene = await openScene({
+    trace: { ...feed, bitsPerSecond },
+    relay: { cloneInKernel: clones },
+  });
   const { world, daemon, relayed } = scene;
   // What a capture sees as one packet is one.
   await world.box.offload(world.access.device, { gso: false, tso: false, 'tx-udp-segmentation': false });

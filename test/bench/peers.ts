@@ -12,6 +12,8 @@ export interface PeersBenchOptions {
   readonly viewers: number;
   readonly transports: readonly ('udp' | 'tcp')[] | undefined;
   readonly megabitsPerSecond: number;
+  /** The kernel clones what Weir sends. */
+  readonly clones: boolean;
   readonly seconds: number;
   readonly rounds: number;
   readonly progress: (line: string) => void;
@@ -50,11 +52,19 @@ const head = [
 
 /** Whole processes that give the same feed to as many viewers: Weir, other RTSP servers in its place, and the source. */
 export async function benchPeers(options: PeersBenchOptions): Promise<Report> {
-  const { viewers, transports = ['udp', 'tcp'], megabitsPerSecond, seconds, rounds, progress } = options;
+  const {
+    viewers,
+    transports = ['udp', 'tcp'],
+    clones,
+    megabitsPerSecond,
+    seconds,
+    rounds,
+    progress,
+  } = options;
   const trace = { ...feed, bitsPerSecond: megabitsPerSecond * 1e6, groupSeconds: 2 };
   const rows: Row[] = [];
   const notes: string[] = [];
-  await using scene = await openScene({ trace });
+  await using scene = await openScene({ trace, relay: { cloneInKernel: clones } });
   const drop = await dropMedia(scene.world.viewer.host, 'eth0');
   for (const transport of transports) {
     const kinds = peerKinds.filter((kind) => kind.transports.includes(transport));

@@ -3,7 +3,12 @@ import { isWeirError, silentLog } from '#base';
 import { openLinuxHal } from '#hal';
 
 async function use(): Promise<string> {
-  await using hal = await openLinuxHal({ log: silentLog, realtime: false, engineThreads: 1 });
+  await using hal = await openLinuxHal({
+    log: silentLog,
+    realtime: false,
+    engineThreads: 1,
+    cloning: true,
+  });
   const nics = {
     wan: { device: 'wan0', addresses: ['203.0.113.1/24'] },
     access: { device: 'lan0', addresses: ['198.51.100.1/24'], mtu: 1400 },

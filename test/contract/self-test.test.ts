@@ -15,7 +15,7 @@ describeReal('the self-test', import.meta.filename, function (this: Mocha.Suite)
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'weir-self-test-'));
-    hal = await openLinuxHal({ log: silentLog, realtime: false, engineThreads: 2 });
+    hal = await openLinuxHal({ log: silentLog, realtime: false, engineThreads: 2, cloning: false });
   });
 
   afterEach(async () => {

@@ -26,6 +26,7 @@ describe('the native edge', () => {
         handler: () => assert.fail('nothing was asked'),
         realtimePriority: 0,
         threadName: 'weir-datapath',
+        cloning: false,
       });
     });
 
@@ -97,6 +98,7 @@ describe('the native edge', () => {
         handler: () => {},
         realtimePriority: 0,
         threadName: 'weir-datapath',
+        cloning: false,
       };
       for (const bad of [{ counters: new BigUint64Array(15) }, { counters: [] }, { handler: 1 }]) {
         const options = { ...good, ...bad } as typeof good;

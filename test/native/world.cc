@@ -58,10 +58,11 @@ void need(const std::string& command) {
 Bytes bytesOf(const std::string& text) { return {text.begin(), text.end()}; }
 std::string textOf(const Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 
-World::World(int realtimePriority) : slots_(std::size_t{kSlots} * kCountersPerSlot) {
+World::World(int realtimePriority, bool cloning) : slots_(std::size_t{kSlots} * kCountersPerSlot) {
   EngineOptions options;
   options.counters = {slots_.data(), kSlots};
   options.realtimePriority = realtimePriority;
+  options.cloning = cloning;
   auto started = Engine::start(options, *this);
   CHECK(started.ok());
   alive_ = started.value.get();

@@ -34,7 +34,7 @@ std::string textOf(const Bytes& bytes);
 /** Everything the engine told, and its counters. */
 class World : public EventSink {
  public:
-  explicit World(int realtimePriority = 0);
+  explicit World(int realtimePriority = 0, bool cloning = false);
   ~World() override;
 
   Engine& engine() { return *engine_; }

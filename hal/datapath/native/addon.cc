@@ -312,6 +312,13 @@ napi_value ping(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value cloneAt(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  const std::uint32_t device = call.options().u32("device");
+  if (call.ready()) call.engine().cloneAt(device, call.done());
+  return nullptr;
+}
+
 napi_value keepAlive(napi_env env, napi_callback_info info) {
   Call call(env, info);
   const bool alive = call.options().flag("alive");
@@ -329,6 +336,21 @@ napi_value realtime(napi_env env, napi_callback_info info) {
   napi_value value = nullptr;
   if (call.ready()) napi_get_boolean(env, call.engine().realtime(), &value);
   return value;
+}
+
+/** { attached, packets, refused?: { what, errno, verifier } } */
+napi_value cloning(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  if (!call.ready()) return nullptr;
+  const CloningFacts facts = call.engine().cloning();
+  const NapiWriter write(env);
+  napi_value attached = nullptr;
+  napi_get_boolean(env, facts.attached, &attached);
+  const napi_value refused = facts.refused.ok() ? write.undefined()
+                                                : write.object({{"what", write.text(facts.refused.what)},
+                                                                {"errno", write.number(facts.refused.errnum)},
+                                                                {"verifier", write.text(facts.verifier)}});
+  return write.object({{"attached", attached}, {"packets", write.bigint(facts.packets)}, {"refused", refused}});
 }
 
 napi_value close(napi_env env, napi_callback_info info) {
@@ -358,7 +380,7 @@ napi_value closeDescriptor(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/** new Engine({ counters, handler, realtimePriority, threadName }) */
+/** new Engine({ counters, handler, realtimePriority, threadName, cloning }) */
 napi_value construct(napi_env env, napi_callback_info info) {
   std::size_t count = 1;
   napi_value argument = nullptr;
@@ -369,6 +391,7 @@ napi_value construct(napi_env env, napi_callback_info info) {
   EngineOptions options;
   options.realtimePriority = read.u8("realtimePriority");
   options.threadName = read.text("threadName");
+  options.cloning = read.flag("cloning");
   napi_value counters = nullptr;
   napi_value handler = nullptr;
   if (read.ok()) {
@@ -425,6 +448,8 @@ NAPI_MODULE_INIT() {
       method("keepAlive", keepAlive),
       method("cpuNs", cpuNs),
       method("realtime", realtime),
+      method("cloneAt", cloneAt),
+      method("cloning", cloning),
       method("close", close),
   };
   napi_value engine = nullptr;

@@ -27,6 +27,8 @@ Status Engine::Core::start() {
   if (!loop_.open() || queue_.fd() < 0) return Status::failed("epoll_create1", errno);
   commands_ = loop_.watch(queue_.fd(), EPOLLIN, *this);
   if (!commands_.active()) return Status::failed("epoll_ctl", errno);
+  // Without it all goes by sockets.
+  if (options_.cloning) cloneRefused_ = work_.cloner.open(cloneVerifier_);
   // Signals are for the threads that were there before; a broken pipe (splice) is an error code here.
   sigset_t all;
   sigset_t before;

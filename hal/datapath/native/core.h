@@ -85,6 +85,10 @@ class Engine::Core final : Loop::Ready {
   [[nodiscard]] Viewer* viewer(ViewerId id) const { return viewers_.find(id); }
   [[nodiscard]] std::uint64_t cpuNs() const;
   [[nodiscard]] bool realtime() const { return realtime_; }
+  Status cloneAt(unsigned device) { return work_.cloner.attach(device); }
+  [[nodiscard]] CloningFacts cloning() const {
+    return {cloneRefused_, cloneVerifier_, work_.cloner.attached(), work_.cloner.packets()};
+  }
 
  private:
   void onReady(std::uint32_t events) override;
@@ -105,6 +109,8 @@ class Engine::Core final : Loop::Ready {
   bool stopping_ = false;
   std::atomic<bool> stopAsked_ = false;
   bool realtime_ = false;
+  Status cloneRefused_;
+  std::string cloneVerifier_;
   clockid_t cpuClock_{};
 
   // Viewers and feeds use pairs and connections: they go first, so they stand last.

@@ -96,6 +96,10 @@ void Engine::takePair(std::unique_ptr<PairParcel> parcel, Completion<PairId> don
   });
 }
 
+void Engine::cloneAt(unsigned device, Done done) {
+  core_->post(std::move(done), [device](Core& core, auto&& d) { d(core.cloneAt(device)); });
+}
+
 void Engine::createFeed(FeedOptions options, Completion<FeedId> done) {
   core_->post(std::move(done),
               [options = std::move(options)](Core& core, auto&& d) { core.createFeed(options, std::move(d)); });
@@ -146,5 +150,7 @@ void Engine::closeViewer(ViewerId id, bool bye, Done done) {
 std::uint64_t Engine::cpuNs() const { return core_->cpuNs(); }
 
 bool Engine::realtime() const { return core_->realtime(); }
+
+CloningFacts Engine::cloning() const { return core_->cloning(); }
 
 }  // namespace weir

@@ -201,6 +201,20 @@ struct EngineOptions {
   int realtimePriority = 0;
   /** At most 15 characters are shown. */
   std::string threadName = "weir-datapath";
+  /** The kernel shall clone what goes to many viewers, where it can: see Engine::cloneAt. */
+  bool cloning = false;
+};
+
+/** Whether the kernel clones, and why it does not. */
+struct CloningFacts {
+  /** Why the program could not be loaded; ok also where that was not asked for. */
+  Status refused;
+  /** Its verifier's last words, where it was that. */
+  std::string verifier;
+  /** The program is at a NIC. */
+  bool attached = false;
+  /** Packets that viewers got as clones. */
+  std::uint64_t packets = 0;
 };
 
 /**
@@ -247,6 +261,9 @@ class Engine {
   void releasePair(PairId id, Completion<std::unique_ptr<PairParcel>> done);
   void takePair(std::unique_ptr<PairParcel> parcel, Completion<PairId> done);
 
+  /** The NIC toward viewers, by its interface index, that cloning is done at; 0: none. */
+  void cloneAt(unsigned device, Done done);
+
   void createFeed(FeedOptions options, Completion<FeedId> done);
   /** With `resume` these tracks are all of an upstream session that began anew. */
   void receive(FeedId id, std::vector<UpstreamTrack> tracks, bool resume, Done done);
@@ -263,6 +280,7 @@ class Engine {
   [[nodiscard]] std::uint64_t cpuNs() const;
   /** False when realtimePriority was asked for and refused (missing CAP_SYS_NICE). */
   [[nodiscard]] bool realtime() const;
+  [[nodiscard]] CloningFacts cloning() const;
 
  private:
   class Core;

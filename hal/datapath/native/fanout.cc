@@ -53,11 +53,13 @@ class CountingOutcome final : public SendOutcome {
 
 void Fan::clear() {
   to_.clear();
+  viewers_.clear();
   slots_.clear();
 }
 
 void Fan::add(const Address& to, PathMtu& path, const ViewerSlot& counters) {
   to_.add(to, path);
+  viewers_.push_back(Cloner::viewer(to));
   slots_.push_back(counters);
 }
 
@@ -65,6 +67,33 @@ SendStop Fan::send(Run& run, UdpPair& pair, PacketKind kind, std::size_t begin, 
   UdpSocket& socket = kind == PacketKind::rtp ? pair.rtp() : pair.rtcp();
   CountingOutcome outcome(slots_, to_, pair, kind, nowNs);
   return socket.sendRun(run, to_, begin, end, outcome, nowNs);
+}
+
+SendStop Fan::clone(Run& run, UdpPair& pair, Cloner& cloner, std::size_t first, std::vector<std::size_t>& got,
+                    std::int64_t nowNs) {
+  const std::size_t count = size();
+  const std::size_t longest = run.segmentBytes() + pair.rtp().headerBytes();
+  CountingOutcome outcome(slots_, to_, pair, PacketKind::rtp, nowNs);
+  for (std::size_t turn = 0; turn < count;) {
+    const std::size_t lead = (first + turn++) % count;
+    if (!to_.takes(lead, longest, nowNs)) continue;
+    cloner.clear();
+    for (; turn < count && !cloner.full(); ++turn) {
+      const std::size_t index = (first + turn) % count;
+      if (to_.takes(index, longest, nowNs)) cloner.add(index, viewers_[index]);
+    }
+    if (cloner.empty()) return {};
+    cloner.await(run, pair.rtp().local().family, longest, viewers_[lead], nowNs);
+    const SendStop stop = pair.rtp().sendRun(run, to_, lead, lead + 1, outcome, nowNs);
+    got[lead] = stop.pressure == Pressure::none ? run.count() : stop.packets;
+    const bool seen = cloner.collect([&](std::size_t index) {
+      got[index] = run.count();
+      outcome.sent(index, 1, run.count(), run.bytes());
+    });
+    if (stop.pressure != Pressure::none) return {stop.pressure, lead, stop.packets};
+    if (!seen) return {};
+  }
+  return {};
 }
 
 void FanoutGroup::add(CountedLeg leg, std::uint64_t position) {
@@ -117,14 +146,10 @@ void FanoutGroup::sendReports(std::uint64_t from, std::uint64_t to, std::int64_t
 void FanoutGroup::sendMedia(std::uint64_t from, std::int64_t nowNs) {
   Pressure pressure = Pressure::none;
   cutRuns(ring_, from, given_, track_, PacketKind::rtp, run_, [&](Run& run) {
-    for (const auto& [begin, end] : {std::pair{next_, members_.size()}, std::pair{std::size_t{0}, next_}}) {
-      const SendStop stop = rtp_.send(run, pair_, PacketKind::rtp, begin, end, nowNs);
-      if (stop.pressure == Pressure::none) continue;
-      pressure = stop.pressure;
-      fallBehind(stop);
-      return false;
-    }
-    return true;
+    const SendStop stop = sendToAll(run, nowNs);
+    pressure = stop.pressure;
+    if (pressure != Pressure::none) fallBehind(stop.destination);
+    return pressure == Pressure::none;
   });
   if (pressure == Pressure::socket) {
     pair_.awaitRoom(*this, pressure);
@@ -133,18 +158,49 @@ void FanoutGroup::sendMedia(std::uint64_t from, std::int64_t nowNs) {
   }
 }
 
-/** The run that stands in `run_` went as far as `stop` says: gives everybody a place of their own. */
-void FanoutGroup::fallBehind(const SendStop& stop) {
+SendStop FanoutGroup::sendToAll(Run& run, std::int64_t nowNs) {
+  got_.assign(members_.size(), 0);
+  const bool clones = members_.size() > 1 && cloner_.ready();
+  SendStop stop;
+  if (clones) stop = rtp_.clone(run, pair_, cloner_, next_, got_, nowNs);
+  if (stop.pressure == Pressure::none) stop = sendToRest(run, next_, members_.size(), nowNs);
+  if (stop.pressure == Pressure::none) stop = sendToRest(run, 0, next_, nowNs);
+  // Each in turn is sent to by the socket: so the kernel goes on asking whether that neighbour is still there.
+  if (clones && stop.pressure == Pressure::none) next_ = (next_ + 1) % members_.size();
+  return stop;
+}
+
+/** By the socket to those of [begin, end) that did not get a clone. */
+SendStop FanoutGroup::sendToRest(Run& run, std::size_t begin, std::size_t end, std::int64_t nowNs) {
+  const auto isDue = [this](std::size_t index) { return got_[index] == 0; };
+  while (begin < end) {
+    if (!isDue(begin)) {
+      ++begin;
+      continue;
+    }
+    std::size_t until = begin + 1;
+    while (until < end && isDue(until)) ++until;
+    const SendStop stop = rtp_.send(run, pair_, PacketKind::rtp, begin, until, nowNs);
+    if (stop.pressure != Pressure::none) {
+      std::fill(got_.begin() + static_cast<std::ptrdiff_t>(begin), got_.begin() + static_cast<std::ptrdiff_t>(stop.destination), run.count());
+      got_[stop.destination] = stop.packets;
+      return stop;
+    }
+    std::fill(got_.begin() + static_cast<std::ptrdiff_t>(begin), got_.begin() + static_cast<std::ptrdiff_t>(until), run.count());
+    begin = until;
+  }
+  return {};
+}
+
+/** The run that stands in `run_` went as far as `got_` says, and has no room at `stopped`: gives everybody a place of their own. */
+void FanoutGroup::fallBehind(std::size_t stopped) {
   behind_ = true;
   const std::uint32_t ordinal = ring_.entry(run_.position(0)).ordinal;
-  const std::size_t first = next_;
-  const auto turn = [&](std::size_t index) { return (index + members_.size() - first) % members_.size(); };
   for (std::size_t i = 0; i < members_.size(); ++i) {
-    const std::size_t got = i == stop.destination ? stop.packets : turn(i) < turn(stop.destination) ? run_.count() : 0;
-    members_[i].due = run_.position(got);
-    members_[i].ordinal = ordinal + static_cast<std::uint32_t>(got);
+    members_[i].due = run_.position(got_[i]);
+    members_[i].ordinal = ordinal + static_cast<std::uint32_t>(got_[i]);
   }
-  next_ = stop.destination;
+  next_ = stopped;
 }
 
 /** A run to each of those that are behind, in turn, until none is or there is no room. */

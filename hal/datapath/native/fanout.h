@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "cloner.h"
 #include "udp-pair.h"
 
 namespace weir {
@@ -16,9 +17,15 @@ class Fan {
   [[nodiscard]] std::size_t size() const { return slots_.size(); }
   /** Sends a run to [begin, end) by that side of the pair and counts it for everyone who got it, or never will. */
   SendStop send(Run& run, UdpPair& pair, PacketKind kind, std::size_t begin, std::size_t end, std::int64_t nowNs);
+  /**
+   * Sends a run of RTP to as few as need be, in turn from `first` on, and lets the kernel clone it for the others. `got`
+   * tells of each how many of its packets are settled; who got none is to be sent to.
+   */
+  SendStop clone(Run& run, UdpPair& pair, Cloner& cloner, std::size_t first, std::vector<std::size_t>& got, std::int64_t nowNs);
 
  private:
   Destinations to_;
+  std::vector<CloneViewer> viewers_;
   std::vector<ViewerSlot> slots_;
 };
 
@@ -29,16 +36,17 @@ struct CountedLeg {
 };
 
 /**
- * The live viewers of one track on one pair: most of them share a pair, and one call serves them all. What the socket
+ * The live viewers of one track on one pair: most of them share a pair, and one packet is cloned for them all, or one call
+ * serves them all. What the socket
  * or the link has no room for waits in the ring, where it costs nothing: each viewer then has a place of its own, and
  * as room comes they are served in turn, a run each, until none is behind. So a burst goes out in slices as
  * large as the send buffer. What has waited for too long is dropped.
  */
 class FanoutGroup final : UdpPair::RoomWaiter {
  public:
-  /** `run` is used for a call only. */
-  FanoutGroup(UdpPair& pair, std::uint32_t track, const Ring& ring, Run& run)
-      : pair_(pair), track_(track), ring_(ring), run_(run) {}
+  /** `run` and `cloner` are used for a call only. */
+  FanoutGroup(UdpPair& pair, std::uint32_t track, const Ring& ring, Run& run, Cloner& cloner)
+      : pair_(pair), track_(track), ring_(ring), run_(run), cloner_(cloner) {}
   FanoutGroup(const FanoutGroup&) = delete;
   FanoutGroup& operator=(const FanoutGroup&) = delete;
   ~FanoutGroup() { pair_.forgetRoom(*this); }
@@ -71,7 +79,9 @@ class FanoutGroup final : UdpPair::RoomWaiter {
   void rebuild();
   void sendReports(std::uint64_t from, std::uint64_t to, std::int64_t nowNs);
   void sendMedia(std::uint64_t from, std::int64_t nowNs);
-  void fallBehind(const SendStop& stop);
+  SendStop sendToAll(Run& run, std::int64_t nowNs);
+  SendStop sendToRest(Run& run, std::size_t begin, std::size_t end, std::int64_t nowNs);
+  void fallBehind(std::size_t stopped);
   Pressure sendNext(std::size_t index, std::int64_t nowNs);
   void dropOverdue(Member& member, std::int64_t nowNs);
   void drop(Member& member, std::uint64_t upTo);
@@ -80,6 +90,7 @@ class FanoutGroup final : UdpPair::RoomWaiter {
   std::uint32_t track_;
   const Ring& ring_;
   Run& run_;
+  Cloner& cloner_;
   std::vector<Member> members_;
   /** In the order of `members_`. */
   Fan rtp_;
@@ -89,6 +100,8 @@ class FanoutGroup final : UdpPair::RoomWaiter {
   /** Everything before it has been given here to be sent. */
   std::uint64_t given_ = 0;
   bool behind_ = false;
+  /** In the order of `members_`: how many packets of the run that is being sent are settled. */
+  std::vector<std::size_t> got_;
   /** Whose turn is next: after a burst that had no room, others come first. */
   std::size_t next_ = 0;
   /** How often in a row nothing could be sent. */

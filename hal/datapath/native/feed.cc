@@ -188,7 +188,7 @@ FanoutGroup* Feed::findGroup(std::uint32_t track, const UdpPair& pair) {
 void Feed::joinLive(std::uint32_t track, CountedLeg leg) {
   FanoutGroup* group = findGroup(track, *leg.leg->pair);
   if (group == nullptr) {
-    group = groups_.emplace_back(std::make_unique<FanoutGroup>(*leg.leg->pair, track, ring_, work_.run)).get();
+    group = groups_.emplace_back(std::make_unique<FanoutGroup>(*leg.leg->pair, track, ring_, work_.run, work_.cloner)).get();
   }
   group->add(leg, flushed_);
 }

@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "cloner.h"
 #include "fanout.h"
 #include "frame-batch.h"
 #include "receive-arena.h"
@@ -15,6 +16,7 @@ struct Workspace {
   FrameBatch frames;
   Run run;
   Fan solo;
+  Cloner cloner;
   std::minstd_rand random{std::random_device{}()};
 };
 

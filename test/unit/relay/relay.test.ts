@@ -245,6 +245,7 @@ describe('Relay', () => {
       'ended',
       'engineCpuNs',
       'engineThreads',
+      'fanOut',
       'feeds',
       'nics',
       'unbilledSessions',

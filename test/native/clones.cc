@@ -1,0 +1,234 @@
+#include <algorithm>
+
+#include "clone-table.h"
+#include "feed-rig.h"
+#include "viewer-network.h"
+
+using namespace test;
+
+namespace {
+
+/** An engine whose kernel clones where the viewers are reached, one feed, and viewers of it that share a pair. */
+class CloneRig {
+ public:
+  explicit CloneRig(int viewers, bool v6 = false)
+      : world(0, true), feed(world), v6_(v6), shared_(feed.openPair(v6 ? ViewerNetwork::kBox6 : ViewerNetwork::kBox4)) {
+    const CloningFacts facts = world.engine().cloning();
+    if (!facts.refused.ok() && facts.verifier.empty()) throw check::Skip(std::string("needs ") + facts.refused.what);
+    CHECK_EQ(facts.verifier, "");
+    attach();
+    feed.send(0, feed.video(true));
+    for (int i = 0; i < viewers; ++i) addViewer(i);
+  }
+
+  void attach() {
+    const unsigned device = network.device();
+    const Status attached = World::callDone([&](Done done) { world.engine().cloneAt(device, std::move(done)); });
+    if (!attached.ok()) throw check::Skip(std::string("needs ") + attached.what);
+    CHECK(world.engine().cloning().attached);
+  }
+
+  /** One that has caught up. */
+  void addViewer(int number) {
+    const std::string address = v6_ ? ViewerNetwork::address6(number) : ViewerNetwork::address4(number);
+    all.push_back(network.inside([&] { return feed.addUdp(0, address, &shared_); }));
+    feed.play(all.back()->id);
+    for (std::size_t i = 0; i < sinceStart_; ++i) all.back()->rtp.receive();
+  }
+
+  /** A picture of eight packets that the engine finds all at once, the last of them short. */
+  std::vector<Bytes> sendPicture(std::size_t packets = 8) {
+    std::vector<Bytes> picture;
+    for (std::size_t i = 0; i < packets; ++i) picture.push_back(feed.video(false, i + 1 == packets ? 300 : 1316, i > 0));
+    picture.back()[1] |= 0x80;
+    feed.burst(0, picture);
+    sinceStart_ += picture.size();
+    return picture;
+  }
+
+  [[nodiscard]] std::uint64_t cloned() { return world.engine().cloning().packets; }
+  std::uint64_t of(const FeedRig::UdpViewer& viewer, ViewerCounter name) { return world.counter(viewer.slot, name); }
+
+  ViewerNetwork network;
+  World world;
+  FeedRig feed;
+  std::vector<std::unique_ptr<FeedRig::UdpViewer>> all;
+
+ private:
+  /** Packets from the start point on: what whoever comes gets first. */
+  std::size_t sinceStart_ = 1;
+  bool v6_;
+  PairOpened shared_;
+};
+
+std::size_t bytesIn(const std::vector<Bytes>& packets) {
+  std::size_t sum = 0;
+  for (const Bytes& packet : packets) sum += packet.size();
+  return sum;
+}
+
+/** All of them get just that, and it is what they are counted. */
+void getAndCount(CloneRig& rig, const std::vector<Bytes>& packets) {
+  for (const auto& viewer : rig.all) {
+    for (const Bytes& packet : packets) CHECK(viewer->rtp.receive() == packet);
+    CHECK(viewer->rtp.lastFrom == viewer->pair.rtp);
+    CHECK(viewer->rtp.silent());
+  }
+}
+
+void clonesReach(bool v6, const std::string& offload) {
+  CloneRig rig(20, v6);
+  if (!offload.empty()) need("ethtool -K access " + offload + " >/dev/null 2>&1");
+  const std::uint64_t before = rig.of(*rig.all[3], ViewerCounter::txBytes);
+  std::size_t bytes = 0;
+  // Each of them is sent to in turn, and gets a clone in between; a picture of one packet is no segmented run.
+  for (std::size_t i = 0; i < 2 * rig.all.size(); ++i) {
+    const std::vector<Bytes> picture = rig.sendPicture(i % 4 == 3 ? 1 : 8);
+    getAndCount(rig, picture);
+    bytes += bytesIn(picture);
+  }
+  rig.world.awaitCounter(rig.all[3]->slot, ViewerCounter::txBytes, before + bytes);
+  CHECK_EQ(rig.of(*rig.all[3], ViewerCounter::txBytes), before + bytes);
+  for (const auto& viewer : rig.all) CHECK_EQ(rig.of(*viewer, ViewerCounter::droppedPackets), 0U);
+  const std::uint64_t inClones = (rig.all.size() - 1) * (30 * 8 + 10);
+  World::awaitTrue([&] { return rig.cloned() == inClones; }, "clones");
+}
+
+}  // namespace
+
+TEST("what goes to many viewers is sent to one of them and cloned for the others, byte for byte, and counted for each") {
+  clonesReach(false, "");
+}
+
+TEST("the same over IPv6") { clonesReach(true, ""); }
+
+// What one virtual NIC left to the other is not checked there; without offload all of it is.
+TEST("clones have good checksums where the NIC makes none and cuts no segments, IPv4 (RFC 768, RFC 1624)") {
+  clonesReach(false, "tx off sg off");
+}
+
+TEST("the same over IPv6 (RFC 8200 s.8.1)") { clonesReach(true, "tx off sg off"); }
+
+TEST("more viewers than one pass takes get clones in several passes, each of them once") {
+  CloneRig rig(2 * static_cast<int>(kMaxClones) + 20);
+  for (int i = 0; i < 3; ++i) getAndCount(rig, rig.sendPicture());
+  const std::uint64_t inClones = (rig.all.size() - 3) * 3 * 8;
+  World::awaitTrue([&] { return rig.cloned() == inClones; }, "clones");
+}
+
+TEST("a viewer whose way takes no packet of that length is sent to in fragments, the others get clones") {
+  CloneRig rig(4);
+  need("ip route add 198.18.0.77/32 via 198.18.0.1 dev access onlink mtu 900");
+  rig.addViewer(76);
+  CHECK(rig.all.back()->rtp.local().text() == "198.18.0.77");
+  for (int i = 0; i < 6; ++i) getAndCount(rig, rig.sendPicture());
+  CHECK_EQ(rig.of(*rig.all.back(), ViewerCounter::oversizedPackets), 6U * 7 + 1);
+  CHECK(rig.cloned() > 0);
+}
+
+TEST("viewers come and go between runs, and those who stay lose nothing") {
+  CloneRig rig(6);
+  for (int i = 0; i < 12; ++i) {
+    getAndCount(rig, rig.sendPicture());
+    const ViewerId leaving = rig.all[static_cast<std::size_t>(i) % rig.all.size()]->id;
+    CHECK(World::callDone([&](Done done) { rig.world.engine().closeViewer(leaving, false, std::move(done)); }).ok());
+    std::erase_if(rig.all, [&](const auto& viewer) { return viewer->id == leaving; });
+    rig.addViewer(10 + i);
+  }
+  CHECK(rig.cloned() > 0);
+}
+
+TEST("a neighbour that is not known yet is asked for by the socket's packet, and gets clones afterwards") {
+  CloneRig rig(4);
+  need("ip route add 198.18.1.0/24 dev access");
+  rig.addViewer(250);
+  CHECK(rig.all.back()->rtp.local().text() == "198.18.1.1");
+  for (int i = 0; i < 5; ++i) getAndCount(rig, rig.sendPicture());
+  need("ip neigh flush to 198.18.1.1 dev access");
+  for (int i = 0; i < 5; ++i) getAndCount(rig, rig.sendPicture());
+  CHECK_EQ(rig.of(*rig.all.back(), ViewerCounter::droppedPackets), 0U);
+}
+
+TEST("clones go to the new address of a neighbour whose network card was changed") {
+  CloneRig rig(6);
+  getAndCount(rig, rig.sendPicture());
+  rig.network.there("ip link set eth0 address 02:00:00:00:00:42");
+  // As a host does that comes up (RFC 5227 s.3): here said for it.
+  need("ip neigh replace 198.18.0.1 lladdr 02:00:00:00:00:42 dev access nud reachable");
+  // What was found out is good for a tenth of a second.
+  const auto arrives = [&] {
+    const std::uint64_t sent = rig.of(*rig.all.front(), ViewerCounter::txPackets) + 1;
+    rig.sendPicture(1);
+    for (const auto& viewer : rig.all) rig.world.awaitCounter(viewer->slot, ViewerCounter::txPackets, sent);
+    std::size_t reached = 0;
+    for (const auto& viewer : rig.all) {
+      if (viewer->rtp.silent()) continue;
+      viewer->rtp.receive();
+      ++reached;
+    }
+    return reached == rig.all.size();
+  };
+  World::awaitTrue(arrives, "the new address");
+  const std::uint64_t before = rig.cloned();
+  for (int i = 0; i < 4; ++i) getAndCount(rig, rig.sendPicture());
+  World::awaitTrue([&] { return rig.cloned() == before + 5U * 4 * 8; }, "clones");
+}
+
+TEST("a NIC that goes down and comes up again goes on with clones") {
+  CloneRig rig(6);
+  getAndCount(rig, rig.sendPicture());
+  need("ip link set access down");
+  const std::uint64_t before = rig.cloned();
+  rig.sendPicture();
+  CHECK_EQ(rig.cloned(), before);
+  need("ip link set access up && ip route replace 198.18.0.0/16 via 198.18.0.1 dev access onlink");
+  for (const auto& viewer : rig.all) CHECK(viewer->rtp.silent());
+  // The neighbour has to be asked for again.
+  rig.sendPicture(1);
+  for (const auto& viewer : rig.all) viewer->rtp.receive();
+  for (int i = 0; i < 3; ++i) getAndCount(rig, rig.sendPicture());
+  CHECK(rig.cloned() > before);
+}
+
+TEST("a NIC that is pulled out and put in again goes on with clones once it is told of") {
+  CloneRig rig(6);
+  getAndCount(rig, rig.sendPicture());
+  need("ip link delete access");
+  const std::uint64_t before = rig.cloned();
+  rig.sendPicture();
+  CHECK_EQ(rig.cloned(), before);
+  rig.network.makeNics();
+  rig.attach();
+  rig.sendPicture(1);
+  for (const auto& viewer : rig.all) viewer->rtp.receive();
+  for (int i = 0; i < 3; ++i) getAndCount(rig, rig.sendPicture());
+  CHECK(rig.cloned() > before);
+}
+
+TEST("where the NIC does not forward nobody is cloned for, and everybody is sent to") {
+  CloneRig rig(4);
+  need("sysctl -qw net.ipv4.conf.access.forwarding=0");
+  // What was found out is good for a tenth of a second.
+  const auto noMore = [&] {
+    const std::uint64_t before = rig.cloned();
+    getAndCount(rig, rig.sendPicture());
+    return rig.cloned() == before;
+  };
+  World::awaitTrue(noMore, "the end of cloning");
+  getAndCount(rig, rig.sendPicture());
+}
+
+TEST("others' packets pass the NIC as ever, also those that look like a viewer's") {
+  CloneRig rig(3);
+  UdpPeer other(ViewerNetwork::kBox4);
+  for (int i = 0; i < 3; ++i) {
+    const std::vector<Bytes> picture = rig.sendPicture();
+    for (const auto& viewer : rig.all) other.send(picture.front(), viewer->rtp.local());
+    for (const auto& viewer : rig.all) {
+      for (const Bytes& packet : picture) CHECK(viewer->rtp.receive() == packet);
+      CHECK(viewer->rtp.receive() == picture.front());
+      CHECK(viewer->rtp.lastFrom == other.local());
+      CHECK(viewer->rtp.silent());
+    }
+  }
+}
