@@ -106,3 +106,20 @@ TEST("a run never holds more than one datagram can carry") {
   }
   CHECK_EQ(packets, 260U);
 }
+
+TEST("a run is whole when a shorter packet has come, or one that does not go into it, and not before") {
+  RunEnd end;
+  end.add(1400, 10);
+  end.add(1400, 11);
+  CHECK_EQ(end.position(), 0U);
+  end.add(300, 12);
+  CHECK_EQ(end.position(), 13U);
+  end.add(20, 13);
+  CHECK_EQ(end.position(), 13U);
+  end.add(1400, 15);
+  CHECK_EQ(end.position(), 15U);
+  for (std::uint64_t position = 16; position < 15 + Run::kMaxBytes / 1400; ++position) end.add(1400, position);
+  CHECK_EQ(end.position(), 15U);
+  end.add(1400, 100);
+  CHECK_EQ(end.position(), 100U);
+}

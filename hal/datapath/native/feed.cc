@@ -91,8 +91,10 @@ std::uint64_t Feed::append(RingEntry entry, ByteView packet) {
   if (entry.kind == PacketKind::rtp) {
     rate_.add(packet.size(), entry.arrivalNs);
     if (mediaSinceNs_ == 0) mediaSinceNs_ = entry.arrivalNs;
+    const bool video = (videoTracks_ >> entry.track & 1) != 0;
     // RFC 3551 s.4.1, RFC 6184 s.5.1: the marker is on the last packet of a picture.
-    pictureOpen_ = (videoTracks_ >> entry.track & 1) != 0 && (packet[1] & 0x80) == 0;
+    pictureOpen_ = video && (packet[1] & 0x80) == 0;
+    if (video) runEnd_.add(packet.size(), ring_.head());
   }
   return ring_.append(entry, packet);
 }
@@ -149,27 +151,30 @@ bool Feed::startsStayAway() const {
 void Feed::onBatchEnd() {
   flushAsked_ = false;
   if (!pictureOpen_ || liveViewers() < kManyViewers) return flush();
+  // To wait with what is whole would save nothing by UDP; by TCP it goes with the rest.
+  if (runEnd_.position() > flushed_) sendToLive(runEnd_.position());
   if (!pictureTimer_.armed()) pictureTimer_.armIn(kPictureWaitNs);
 }
 
 void Feed::flush() {
   pictureTimer_.cancel();
-  const std::uint64_t head = ring_.head();
-  const std::uint64_t from = flushed_;
-  const std::uint32_t rtp = unflushedRtp_;
-  const std::uint32_t rtcp = unflushedRtcp_;
-  flushed_ = head;
+  sendToLive(ring_.head());
   unflushedBytes_ = 0;
   unflushedRtp_ = unflushedRtcp_ = 0;
-  for (const PacketKind kind : {PacketKind::rtcp, PacketKind::rtp}) {
-    for (const auto& group : groups_) {
-      if (((kind == PacketKind::rtp ? rtp : rtcp) >> group->track() & 1) == 0) continue;
-      group->send(kind, from, head, loop_.nowNs());
-    }
-  }
   for (std::size_t i = interleaved_.size(); i-- > 0;) interleaved_[i]->wake();
   // One that is answered leaves the list.
   for (std::size_t i = waiting_.size(); i-- > 0;) waiting_[i]->check();
+}
+
+void Feed::sendToLive(std::uint64_t end) {
+  const std::uint64_t from = flushed_;
+  flushed_ = end;
+  for (const PacketKind kind : {PacketKind::rtcp, PacketKind::rtp}) {
+    for (const auto& group : groups_) {
+      if (((kind == PacketKind::rtp ? unflushedRtp_ : unflushedRtcp_) >> group->track() & 1) == 0) continue;
+      group->send(kind, from, end, loop_.nowNs());
+    }
+  }
 }
 
 std::size_t Feed::liveViewers() const {

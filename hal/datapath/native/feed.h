@@ -82,6 +82,7 @@ class Feed final : Loop::BatchEnd {
  private:
   void onBatchEnd() override;
   void flush();
+  void sendToLive(std::uint64_t end);
   void catchUp();
   void armCatchUp(std::int64_t dueNs);
   [[nodiscard]] bool showsPictures(std::uint32_t tracks) const;
@@ -120,8 +121,9 @@ class Feed final : Loop::BatchEnd {
   std::int64_t catchUpDueNs_ = 0;
   /** Armed while the end of a picture is waited for. */
   Loop::Timer pictureTimer_;
-  /** The last packet was of a picture of which more comes. */
+  /** The last packet was of a picture of which more comes; how far what came of it makes whole runs. */
   bool pictureOpen_ = false;
+  RunEnd runEnd_;
   const FeedTrack* resumedBy_ = nullptr;
   // The last: a track that goes away uses what stands above.
   std::vector<std::unique_ptr<FeedTrack>> tracks_;

@@ -3,10 +3,7 @@
 namespace weir {
 
 bool Run::add(const std::uint8_t* packet, std::uint16_t length, std::uint64_t position) {
-  if (count_ > 0) {
-    const bool closed = packets_[count_ - 1].iov_len < packets_[0].iov_len;
-    if (closed || length > packets_[0].iov_len || count_ == kMaxPackets || bytes_ + length > kMaxBytes) return false;
-  }
+  if (count_ > 0 && !takes(length, packets_[0].iov_len, packets_[count_ - 1].iov_len, count_, bytes_)) return false;
   auto* base = const_cast<std::uint8_t*>(packet);  // iovec is for reading and writing; sending only reads.
   positions_[count_] = position;
   packets_[count_++] = {base, length};

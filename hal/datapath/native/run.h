@@ -20,6 +20,10 @@ class Run {
   /** A UDP payload over IPv4 or IPv6, with room to spare for the headers. */
   static constexpr std::size_t kMaxBytes = 65'000;
 
+  /** Whether a packet of that length goes behind others of a run: the first and the last of them, and how much there is. */
+  [[nodiscard]] static bool takes(std::size_t length, std::size_t first, std::size_t last, std::size_t count, std::size_t bytes) {
+    return last == first && length <= first && count < kMaxPackets && bytes + length <= kMaxBytes;
+  }
   /** False when the packet does not go into this run; an empty run takes any. */
   bool add(const std::uint8_t* packet, std::uint16_t length, std::uint64_t position = 0);
   void clear() { count_ = pieces_ = bytes_ = 0; }
@@ -44,6 +48,29 @@ class Run {
   std::array<std::uint64_t, kMaxPackets> positions_;
   std::array<iovec, kMaxPackets> packets_;
   std::array<iovec, kMaxPackets> pieceList_;
+};
+
+/** Sees packets of one track come and knows how far they make runs that are whole: nothing that comes goes into them. */
+class RunEnd {
+ public:
+  void add(std::size_t length, std::uint64_t position) {
+    if (count_ > 0 && !Run::takes(length, first_, last_, count_, bytes_)) {
+      end_ = position;
+      count_ = bytes_ = 0;
+    }
+    if (count_++ == 0) first_ = length;
+    last_ = length;
+    bytes_ += length;
+    if (last_ < first_) end_ = position + 1;
+  }
+  [[nodiscard]] std::uint64_t position() const { return end_; }
+
+ private:
+  std::size_t first_ = 0;
+  std::size_t last_ = 0;
+  std::size_t count_ = 0;
+  std::size_t bytes_ = 0;
+  std::uint64_t end_ = 0;
 };
 
 /** Cuts what [from, to) of the ring holds of one track and kind into runs and gives each of them to `emit`, until that says false. */
