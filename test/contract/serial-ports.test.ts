@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { holdersOf } from '../../hal/linux/port-holders.ts';
 import { LinuxSerialPorts } from '../../hal/linux/serial-ports.ts';
 import { SimSerialPorts } from '../../hal/sim/serial-ports.ts';
@@ -58,8 +61,25 @@ describe('simulated serial ports', () => {
 describe('serial ports of Linux', () => {
   serialPortsContract(realWorld);
 
-  it('are found to be held by nobody when nobody may be looked at', async () => {
-    assert.deepEqual(await holdersOf('/dev/ttyS0', '/proc/self/task'), []);
+  it('are known to be held by whose terminal they are, where its files may not be looked at', async () => {
+    const proc = await mkdtemp(join(tmpdir(), 'weir-proc-'));
+    try {
+      const { rdev } = await stat('/dev/null');
+      for (const [pid, name, terminal] of [
+        [612, 'a (strange) name', rdev],
+        [613, 'other', rdev + 1],
+      ] as const) {
+        await mkdir(join(proc, String(pid)));
+        await writeFile(join(proc, String(pid), 'comm'), `${name}\n`);
+        await writeFile(
+          join(proc, String(pid), 'stat'),
+          `${pid} (${name}) S 1 ${pid} ${pid} ${terminal} ${pid} 0\n`,
+        );
+      }
+      assert.deepEqual(await holdersOf('/dev/null', proc), [{ pid: 612, program: 'a (strange) name' }]);
+    } finally {
+      await rm(proc, { recursive: true });
+    }
   });
 
   it('read nothing any more once the device is gone, instead of reading nothing again and again', async () => {

@@ -1,10 +1,31 @@
 /** Commands that put the candidate in force, or take it from what was in force before. */
 import { WeirError } from '#base';
-import { type CommitFacts, type CommitOutcome, quoteWords, renderChanges } from '../../config/index.ts';
-import { type Command, type CommandContext, command, type OptionParameter } from '../command.ts';
+import {
+  type CommitFacts,
+  type CommitOutcome,
+  type Configurations,
+  quoteWords,
+  renderChanges,
+  renderCompare,
+} from '../../config/index.ts';
+import {
+  type Command,
+  type CommandContext,
+  command,
+  type OptionParameter,
+  type WordParameter,
+} from '../command.ts';
 import { type Choice, notANumber } from '../grammar/index.ts';
 import { renderTable } from '../render/index.ts';
 import { needEditing } from './editing.ts';
+
+/** A commit that is kept, by how far back it is. */
+const kept: WordParameter = {
+  kind: 'word',
+  name: 'number',
+  help: 'how many commits back',
+  choices: ({ configurations }) => configurations.history().map(asChoice),
+};
 
 const comment: OptionParameter = {
   kind: 'option',
@@ -123,15 +144,7 @@ export const commitCommands: readonly Command[] = [
     path: 'rollback',
     help: 'loads what is in force (0), or was so many commits before; `commit` puts it in force',
     needs: 'administrator',
-    parameters: [
-      {
-        kind: 'word',
-        name: 'number',
-        help: 'how many commits back',
-        optional: true,
-        choices: ({ configurations }) => configurations.history().map(asChoice),
-      },
-    ],
+    parameters: [{ ...kept, optional: true }],
     run: async ({ shell }, args) => {
       const back = Number(args.get('number') ?? 0);
       await needEditing(shell.editing).rollback(back);
@@ -145,12 +158,18 @@ export const commitCommands: readonly Command[] = [
 export const historyCommands: readonly Command[] = [
   command({
     path: 'show commits',
-    help: 'commits that are kept: who, when, why; `rollback` goes back to them',
-    run: async ({ configurations }) => ({
-      commits: configurations.history(),
-      unconfirmed: configurations.unconfirmed(),
-    }),
-    render: ({ commits, unconfirmed }) =>
+    help: 'commits that are kept: who, when, why; with a number what that one changed',
+    parameters: [{ ...kept, optional: true }],
+    run: async ({ configurations }, args) => {
+      const number = args.get('number');
+      return {
+        commits: configurations.history(),
+        unconfirmed: configurations.unconfirmed(),
+        ...(number !== undefined && { changes: await changesOf(configurations, Number(number)) }),
+      };
+    },
+    render: ({ commits, unconfirmed, changes }) =>
+      changes?.map((line) => `${line}\n`).join('') ??
       [
         unconfirmed === undefined
           ? ''
@@ -174,6 +193,13 @@ export const historyCommands: readonly Command[] = [
       ].join(''),
   }),
 ];
+
+/** What it changed in the one before it; all of it when that one is not kept. */
+async function changesOf(configurations: Configurations, back: number): Promise<readonly string[]> {
+  const before =
+    back + 1 < configurations.history().length ? await configurations.rollback(back + 1) : undefined;
+  return renderCompare(before?.tree ?? {}, (await configurations.rollback(back)).tree);
+}
 
 const asChoice = ({ at, who, comment }: CommitFacts, index: number): Choice => ({
   word: String(index),

@@ -75,6 +75,10 @@ describe('the configuration mode of the console', () => {
     assert.deepEqual((await stored()).relay.rtsp.ports, [554, 8554]);
     assert.equal(configurations.config?.system.logLevel, 'debug');
     assert.match(await console.command('run show commits'), / 0 +.* ann +a second port\n/);
+    assert.match(
+      await console.command('run show commits 0'),
+      /^\[edit [\s\S]*\+ +logLevel debug;\n|\+ +ports 8554;\n/,
+    );
   });
 
   it('says what is wrong with a value where it stands, and what may stand there', async () => {
