@@ -5,10 +5,10 @@ export type { LaterChange } from './effects.ts';
 export { catchUpOf } from './feed-values.ts';
 export { holdBack } from './held.ts';
 export type { CommitFacts, RevertedCommit } from './kept/commit.ts';
-export { leafForm, secretMask } from './leaf.ts';
+export { secretMask } from './leaf.ts';
 export { type LoadMode, loadText } from './load-text.ts';
 export { originEntry } from './origin-values.ts';
-export { type ConfigFault, checkConfig, parseConfig, unconfigured } from './parse.ts';
+export { type ConfigFault, parseConfig, unconfigured } from './parse.ts';
 export {
   type Following,
   findPlace,
@@ -17,7 +17,6 @@ export {
   type NameFollowing,
   type PathFault,
   type Place,
-  placesAt,
   type ValueFollowing,
 } from './place.ts';
 export type { RawBranch, RawNode, RawValue } from './raw-tree.ts';
@@ -45,4 +44,4 @@ export type {
   Unconfirmed,
   Verdict,
 } from './verdict.ts';
-export { quoteWord, quoteWords, splitWords } from './words.ts';
+export { quoteWords, splitWords } from './words.ts';

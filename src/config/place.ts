@@ -184,12 +184,6 @@ export function followingOf(place: Place, mostKeys = Number.POSITIVE_INFINITY): 
   }
 }
 
-/** What may follow a path of names and keys in this tree. */
-export function placesAt(tree: RawBranch, path: readonly string[]): Following | PathFault {
-  const place = findPlace(tree, path);
-  return isPathFault(place) ? place : followingOf(place);
-}
-
 function nameFollowing(place: Named, name: string): NameFollowing {
   const schema = place.schema.entries[name];
   const kind = schema?.type === 'branch' || schema?.type === 'list' ? schema.type : 'leaf';

@@ -46,6 +46,7 @@ export {
   viewerStatus,
 } from './relay-status.ts';
 export { requestSystem, requestUpload, type SystemRequest, systemRequests } from './requests.ts';
+export { SavedConfigurations } from './saved-configurations.ts';
 export {
   clearViewer,
   type FeedsStatus,
@@ -55,7 +56,6 @@ export {
   type ViewersStatus,
   viewersStatus,
 } from './sessions-status.ts';
-export { SavedConfigurations } from './saved-configurations.ts';
 export { type StorageStatus, storageStatus } from './storage-status.ts';
 export { type BundleParts, type SupportBundle, writeSupportBundle } from './support-bundle.ts';
 export {

@@ -26,7 +26,9 @@ export class SavedConfigurations {
       await writeFile(`${file}.new`, text, { mode: 0o600, flush: true });
       await rename(`${file}.new`, file);
     } catch (cause) {
-      throw new WeirError('CONFIG_NOT_STORED', `${name} could not be written: ${describeError(cause)}`, { cause });
+      throw new WeirError('CONFIG_NOT_STORED', `${name} could not be written: ${describeError(cause)}`, {
+        cause,
+      });
     }
     return { file };
   }

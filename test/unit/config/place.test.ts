@@ -4,7 +4,6 @@ import {
   findPlace,
   followingOf,
   isPathFault,
-  placesAt,
   type RawBranch,
   readSetWords,
   type Schema,
@@ -15,9 +14,9 @@ const tree: RawBranch = {
 };
 
 function following(...path: string[]) {
-  const found = placesAt(tree, path);
-  assert.ok(!('index' in found));
-  return found;
+  const place = findPlace(tree, path);
+  assert.ok(!isPathFault(place));
+  return followingOf(place);
 }
 
 /** What `set` of these words may be followed by. */
@@ -77,8 +76,8 @@ describe('what may follow a path', () => {
       [['relay', 'rtsp', 'ports', '554', 'x'], 4],
       [['constructor'], 0],
     ] as const) {
-      const found = placesAt(tree, path);
-      assert.ok('index' in found, path.join(' '));
+      const found = findPlace(tree, path);
+      assert.ok(isPathFault(found), path.join(' '));
       assert.equal(found.index, index);
     }
   });
