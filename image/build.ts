@@ -157,4 +157,9 @@ function installUpdates(root: string, keys: SigningKeys): void {
   for (const name of readdirSync(join(sources, 'libexec'))) {
     place(join(sources, 'libexec', name), `usr/lib/weir/${name}`, 0o755);
   }
+  // The same files that Weir uses where it starts the client itself.
+  const dhcpcd = join(sources, '..', 'hal', 'linux', 'dhcpcd');
+  for (const name of readdirSync(dhcpcd)) {
+    place(join(dhcpcd, name), `usr/lib/weir/dhcpcd/${name}`, name === 'hook' ? 0o755 : 0o644);
+  }
 }

@@ -2,7 +2,8 @@ import { CloseStack, systemClock } from '#base';
 import { openDatapath } from '../datapath/datapath.ts';
 import type { Hal, HalOptions } from '../hal.ts';
 import { LinuxBoard } from './board.ts';
-import { DhcpClients } from './dhcp-clients.ts';
+import { DhcpClients, leaseFolder, resolvConf } from './dhcp-clients.ts';
+import { DhcpProcesses, DhcpUnits } from './dhcp-runner.ts';
 import { LinuxForwarding } from './forwarding.ts';
 import { LinuxInterception } from './interception.ts';
 import { Nft } from './nft.ts';
@@ -28,7 +29,11 @@ export async function openLinuxHal({ log, realtime, engineThreads, cloning }: Ha
     const nft = new Nft();
     // Asked before anything is changed: without nft, or without the rights, nothing shall be half-installed.
     await nft.describeTable('inet', WEIR_TABLE);
-    const dhcp = owned.use(new DhcpClients({ clock, log }));
+    const rootVerbs = new LinuxRootVerbs();
+    const runner = rootVerbs.has('dhcp')
+      ? new DhcpUnits(rootVerbs)
+      : new DhcpProcesses({ folder: leaseFolder, program: 'dhcpcd', clock });
+    const dhcp = owned.use(new DhcpClients({ runner, folder: leaseFolder, resolvConf, clock, log }));
     await dhcp.open();
     const nics = owned.use(await LinuxNics.open(network, dhcp, log));
     const interception = owned.use(new LinuxInterception({ nft, network, clock, log }));
@@ -41,7 +46,7 @@ export async function openLinuxHal({ log, realtime, engineThreads, cloning }: Ha
       board: new LinuxBoard({ clockSynchronised }),
       serialPorts: new LinuxSerialPorts(),
       supervisor: supervisorOfProcess(sendDatagram),
-      rootVerbs: new LinuxRootVerbs(),
+      rootVerbs,
       probes: new LinuxProbes(),
       close: () => owned.close(),
       [Symbol.asyncDispose]: () => owned.close(),

@@ -17,6 +17,7 @@ export const serviceAccounts: readonly Account[] = [
   { name: 'messagebus', id: 901, description: 'System Message Bus' },
   { name: 'systemd-timesync', id: 902, description: 'systemd Time Synchronization' },
   { name: 'systemd-network', id: 903, description: 'systemd Network Management' },
+  { name: 'dhcpcd', id: 904, description: 'DHCP client' },
 ];
 
 /** Groups that only say who may open what. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { isWeirError, silentLog, systemClock } from '#base';
 import type { Lease, NicConfig } from '#hal';
 import { DhcpClients } from '../../hal/linux/dhcp-clients.ts';
+import { DhcpProcesses } from '../../hal/linux/dhcp-runner.ts';
 import { LinuxNics } from '../../hal/linux/nics.ts';
 import { Rtnetlink } from '../../hal/linux/rtnetlink.ts';
 import { until } from './datapath-world.ts';
@@ -51,8 +52,16 @@ describeReal('DHCP', import.meta.filename, function (this: Mocha.Suite) {
     rmSync(folder, { recursive: true });
   });
 
-  const open = async (program?: string): Promise<void> => {
-    dhcp = new DhcpClients({ clock: systemClock, log: silentLog, folder, ...(program && { program }) });
+  const open = async (program = 'dhcpcd'): Promise<void> => {
+    const clock = systemClock;
+    const runner = new DhcpProcesses({ folder, program, clock });
+    dhcp = new DhcpClients({
+      runner,
+      folder,
+      resolvConf: join(folder, 'resolv.conf'),
+      clock,
+      log: silentLog,
+    });
     await dhcp.open();
     nics = await LinuxNics.open(network, dhcp, silentLog);
   };

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { realpathSync } from 'node:fs';
 import { silentLog, systemClock } from '#base';
 import { DhcpClients } from '../../hal/linux/dhcp-clients.ts';
+import { DhcpProcesses } from '../../hal/linux/dhcp-runner.ts';
 import { LinuxNics } from '../../hal/linux/nics.ts';
 import { Rtnetlink } from '../../hal/linux/rtnetlink.ts';
 import { openSimHal } from '../../hal/sim/sim-hal.ts';
@@ -48,7 +49,11 @@ const show = (device: string): LinkJson => JSON.parse(ip(`-json addr show dev ${
 async function realWorld(): Promise<NicsWorld> {
   const world = await NetworkWorld.make();
   const network = await Rtnetlink.open({ log: silentLog, clock: systemClock });
-  const dhcp = new DhcpClients({ clock: systemClock, log: silentLog });
+  const runner = new DhcpProcesses({ folder: '/run/no-leases', program: 'dhcpcd', clock: systemClock });
+  const dhcp = new DhcpClients({
+    ...{ runner, folder: '/run/no-leases', resolvConf: '/run/no-leases/resolv.conf' },
+    ...{ clock: systemClock, log: silentLog },
+  });
   await dhcp.open();
   const nics = await LinuxNics.open(network, dhcp, silentLog);
   return {
