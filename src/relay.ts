@@ -19,7 +19,7 @@ import {
   type Stage,
 } from './config/index.ts';
 import { Feed } from './feed/index.ts';
-import { Heartbeat } from './health/index.ts';
+import { Heartbeat, LeaseWatch } from './health/index.ts';
 import {
   endpointText,
   fanOutStatus,
@@ -182,6 +182,7 @@ export class Relay implements Closeable {
     this.#listen(this.monitor.feedOpened.on(({ origin }) => this.#isLive(origin)));
     await this.apply(this.#config);
     for (const role of nicRoles) this.#watchNic(nics.get(role));
+    this.#parts.use(new LeaseWatch({ nics, alarms: this.alarms, clock: this.#clock }));
     const heartbeat = new Heartbeat({ interception, datapath, alarms: this.alarms, clock: this.#clock });
     this.#parts.use(heartbeat);
     await heartbeat.start();

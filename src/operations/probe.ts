@@ -60,11 +60,15 @@ export async function traceroute(probes: Probes, wish: TracerouteWish): Promise<
   return { target: wish.target, lines };
 }
 
-/** `5 packets transmitted, 4 received, …` and `rtt min/avg/max/mdev = 0.031/0.042/0.055/0.009 ms` of iputils. */
+/**
+ * `5 packets transmitted, 4 received, …` and `rtt min/avg/max/mdev = 0.031/0.042/0.055/0.009 ms` of iputils; busybox has
+ * `4 packets received` and `round-trip min/avg/max = …`.
+ */
 function summary(lines: readonly string[]): Pick<PingResult, 'transmitted' | 'received' | 'rttMs'> {
   const text = lines.join('\n');
-  const [, transmitted = 0, received = 0] = /^(\d+) packets transmitted, (\d+) received/m.exec(text) ?? [];
-  const rtt = /^rtt min\/avg\/max\/mdev = ([\d.]+)\/([\d.]+)\/([\d.]+)\//m.exec(text);
+  const [, transmitted = 0, received = 0] =
+    /^(\d+) packets transmitted, (\d+) (?:packets )?received/m.exec(text) ?? [];
+  const rtt = /^(?:rtt|round-trip) min\/avg\/max(?:\/mdev)? = ([\d.]+)\/([\d.]+)\/([\d.]+)/m.exec(text);
   return {
     transmitted: Number(transmitted),
     received: Number(received),

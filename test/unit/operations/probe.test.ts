@@ -23,6 +23,15 @@ describe('ping and traceroute', () => {
     assert.deepEqual(lines, answered);
   });
 
+  it('understand the ping of busybox, which a flashed gateway has', async () => {
+    probes.answer('192.0.2.3', [
+      '2 packets transmitted, 2 packets received, 0% packet loss',
+      'round-trip min/avg/max = 0.050/0.068/0.086 ms',
+    ]);
+    const { transmitted, received, rttMs } = await ping(probes, { target: '192.0.2.3' });
+    assert.deepEqual([transmitted, received, rttMs], [2, 2, { min: 0.05, average: 0.068, max: 0.086 }]);
+  });
+
   it('tell of a target nobody knows without failing', async () => {
     probes.answer('nobody.example', ['ping: nobody.example: Name or service not known'], 2);
     const result = await ping(probes, { target: 'nobody.example' });
