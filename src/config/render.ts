@@ -39,8 +39,10 @@ function setLines(
     }
   } else if (schema.type === 'list') {
     for (const item of Array.isArray(node) ? node : []) {
-      if (schema.key === undefined) setLines(schema.of, item, path, options, lines);
-      else if (isBranch(item)) {
+      if (schema.key === undefined) {
+        lines.push(`set ${quoteWords(path)} ${valueText(schema.of, item, options)}`);
+        remarkLine([...path, String(item)], options, lines);
+      } else if (isBranch(item)) {
         const { [schema.key]: _, ...rest } = item;
         const at = [...path, keyOf(schema, item)];
         if (Object.keys(rest).length === 0) lines.push(`set ${quoteWords(at)}`);
@@ -48,7 +50,11 @@ function setLines(
       }
     }
   } else lines.push(`set ${quoteWords(path)} ${valueText(schema, node, options)}`);
-  const remark = options.annotations?.[quoteWords(path)];
+  remarkLine(path, options, lines);
+}
+
+function remarkLine(path: readonly string[], { annotations }: RenderOptions, lines: string[]): void {
+  const remark = annotations?.[quoteWords(path)];
   if (remark !== undefined) lines.push(`annotate ${quoteWords(path)} ${quoteWord(remark)}`);
 }
 
@@ -101,7 +107,11 @@ function curly(
   } else if (schema.type === 'list') {
     const items = Array.isArray(node) ? node : [];
     if (schema.key === undefined) {
-      const values = items.map((item) => valueText(schema.of as LeafSchema, item, options));
+      for (const item of items) {
+        const own = options.annotations?.[quoteWords([...path, String(item)])];
+        if (own !== undefined) lines.push(`${indent}/* ${String(item)}: ${own} */`);
+      }
+      const values = items.map((item) => valueText(schema.of, item, options));
       lines.push(`${indent}${name} [ ${values.join(' ')} ];`);
       return;
     }

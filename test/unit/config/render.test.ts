@@ -136,7 +136,7 @@ describe('a text that is loaded', () => {
 
 describe('show', () => {
   it('is in curly brackets, with remarks, without secrets', () => {
-    const annotations = { 'relay origins 192.0.2.9': 'the head-end' };
+    const annotations = { 'relay origins 192.0.2.9': 'the head-end', 'relay rtsp ports 8554': 'as of old' };
     assert.deepEqual(renderCurly(configTree, tree, [], { annotations }), [
       'system {',
       '    name edge-7;',
@@ -152,6 +152,7 @@ describe('show', () => {
       '        *;',
       '    }',
       '    rtsp {',
+      '        /* 8554: as of old */',
       '        ports [ 554 8554 ];',
       '    }',
       '    origins {',
