@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, type Closeable, describeError, type Log, Signal } from '#base';
@@ -58,7 +58,12 @@ export class DhcpClients implements Closeable {
 
   /** Finds the clients that a Weir before this one has left running. */
   async open(): Promise<void> {
-    for (const client of await this.#runner.left()) this.#clients.set(keyOf(client), asking(client));
+    // Not knowing them is no reason not to start: asking for one that runs is nothing.
+    const left = await this.#runner.left().catch((error) => {
+      this.#log.error('DHCP clients not found', { error: describeError(error) });
+      return [];
+    });
+    for (const client of left) this.#clients.set(keyOf(client), asking(client));
     if (this.#clients.size > 0) await this.#begin();
   }
 
@@ -148,7 +153,9 @@ export class DhcpClients implements Closeable {
     const file = this.#resolvConf;
     await mkdir(dirname(file), { recursive: true, mode: 0o755 });
     const lines = [...new Set(servers)].map((server) => `nameserver ${server}\n`);
-    await writeFile(`${file}.new`, lines.join(''), { mode: 0o644 });
+    await writeFile(`${file}.new`, lines.join(''));
+    // For every program of the box, whatever the umask of this one.
+    await chmod(`${file}.new`, 0o644);
     await rename(`${file}.new`, file);
   }
 

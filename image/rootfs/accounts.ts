@@ -6,6 +6,8 @@ interface Account {
   readonly name: string;
   readonly id: number;
   readonly description: string;
+  /** None unless given. */
+  readonly home?: string;
 }
 
 /**
@@ -17,7 +19,8 @@ export const serviceAccounts: readonly Account[] = [
   { name: 'messagebus', id: 901, description: 'System Message Bus' },
   { name: 'systemd-timesync', id: 902, description: 'systemd Time Synchronization' },
   { name: 'systemd-network', id: 903, description: 'systemd Network Management' },
-  { name: 'dhcpcd', id: 904, description: 'DHCP client' },
+  // It locks its parts without rights in there (chroot(2)).
+  { name: 'dhcpcd', id: 904, description: 'DHCP client', home: '/usr/lib/dhcpcd' },
 ];
 
 /** Groups that only say who may open what. */
@@ -42,8 +45,8 @@ export function writeAccounts(root: string): void {
     .trim()
     .split('\n')
     .map((line) => line.replace(/^([^:]*):\*:/, '$1:x:'));
-  for (const { name, id, description } of serviceAccounts) {
-    users.push(`${name}:x:${id}:${id}:${description}:/nonexistent:/usr/sbin/nologin`);
+  for (const { name, id, description, home = '/nonexistent' } of serviceAccounts) {
+    users.push(`${name}:x:${id}:${id}:${description}:${home}:/usr/sbin/nologin`);
     groups.push(`${name}:x:${id}:`);
   }
   for (const [name, id] of deviceGroups) groups.push(`${name}:x:${id}:`);

@@ -1,4 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLog, systemClock } from '#base';
+import { DhcpClients } from '../../../hal/linux/dhcp-clients.ts';
 import { DhcpUnits } from '../../../hal/linux/dhcp-runner.ts';
 import { SimRootVerbs } from '../../../hal/sim/root-verbs.ts';
 
@@ -20,6 +25,30 @@ describe('DHCP clients that are units', () => {
       { device: 'wan0', family: 4 },
       { device: 'wan.7', family: 6 },
     ]);
+  });
+
+  it('that cannot be told of keep Weir from nothing: the next one is asked for all the same', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'weir-test-'));
+    const verbs = new SimRootVerbs();
+    verbs.verbs.set('dhcp', ([what]) => (what === 'list' ? { reason: 'refused', text: 'no' } : []));
+    const runner = new DhcpUnits(verbs);
+    const common = { clock: systemClock, log: silentLog };
+    await using clients = new DhcpClients({
+      ...common,
+      runner,
+      folder,
+      resolvConf: join(folder, 'resolv.conf'),
+    });
+    await clients.open();
+    await clients.start('wan0', 4);
+    assert.deepEqual(
+      clients.running.map(({ device, family }) => ({ device, family })),
+      [{ device: 'wan0', family: 4 }],
+    );
+    await clients.stop('wan0', 4);
+    const { mode } = await stat(join(folder, 'resolv.conf'));
+    assert.equal(mode & 0o777, 0o644);
+    await rm(folder, { recursive: true });
   });
 
   it('say what root has against it', async () => {
