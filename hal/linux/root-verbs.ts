@@ -33,7 +33,11 @@ export class LinuxRootVerbs implements RootVerbs {
     return new Promise((resolve, reject) => {
       const said: string[] = [];
       let rest = '';
-      const socket = connect(this.#path(verb), () => socket.end(`${words.join('\t')}\n`));
+      let connected = false;
+      const socket = connect(this.#path(verb), () => {
+        connected = true;
+        socket.end(`${words.join('\t')}\n`);
+      });
       const abort = () => socket.destroy(new DOMException('no longer waited for', 'AbortError'));
       signal?.addEventListener('abort', abort, { once: true });
       if (signal?.aborted) abort();
@@ -49,7 +53,11 @@ export class LinuxRootVerbs implements RootVerbs {
           if (said.length > MOST_LINES) said.shift();
         }
       });
-      socket.on('error', (cause) => reject(signal?.aborted ? cause : notAvailable(verb, cause)));
+      socket.on('error', (cause) => {
+        // Broken off later it counts by what was said: a box that starts again may not get to closing it well.
+        if (signal?.aborted) reject(cause);
+        else if (!connected) reject(notAvailable(verb, cause));
+      });
       socket.on('close', () => {
         signal?.removeEventListener('abort', abort);
         const last = said.pop();

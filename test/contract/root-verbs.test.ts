@@ -48,6 +48,24 @@ describe('root verbs behind sockets', () => {
     ),
   );
 
+  it('has succeeded when it said so, also when its process ended without a look at the words', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'weir-verbs-'));
+    // Ended with bytes that nobody read, a Unix socket is reset.
+    const server = createServer({ pauseOnConnect: true }, (socket) => {
+      socket.on('error', () => {});
+      socket.write('ok\n', () => setImmediate(() => socket.destroy()));
+    });
+    await new Promise<void>((resolve) => server.listen(join(folder, 'reboot'), resolve));
+    try {
+      for (let time = 0; time < 20; time += 1) {
+        assert.deepEqual(await new LinuxRootVerbs({ folder }).run('reboot', []), []);
+      }
+    } finally {
+      server.close();
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   for (const [name, text] of [
     ['says nothing at all', ''],
     ['is killed in the middle', '10 %\n20 %'],
