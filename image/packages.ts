@@ -22,6 +22,7 @@ const rootfs = [
   'e2fsprogs',
   'fdisk',
   'iproute2',
+  'iputils-ping',
   'kmod',
   'libatomic1', // Node
   'libc-bin',
@@ -37,6 +38,7 @@ const rootfs = [
   'systemd',
   'systemd-sysv',
   'systemd-timesyncd',
+  'traceroute',
   'tzdata',
   'udev',
   'util-linux',

@@ -1,14 +1,5 @@
-import {
-  existsSync,
-  globSync,
-  lstatSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { globSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 export interface RootIdentity {
   /** Of Weir, `1.2.3`. */
@@ -23,29 +14,16 @@ export interface RootIdentity {
 const mountPoints = ['dev', 'proc', 'sys', 'run', 'tmp', 'var', 'data'];
 
 /** Small programs that only busybox has here. */
-const busyboxLinks = [
-  ...[
-    'awk',
-    'clear',
-    'find',
-    'grep',
-    'gunzip',
-    'gzip',
-    'hostname',
-    'less',
-    'nslookup',
-    'ping',
-    'ping6',
-    'sed',
-  ],
-  ...['tar', 'traceroute', 'udhcpc', 'vi', 'wget', 'xargs', 'zcat'],
-];
+const busyboxLinks =
+  'awk clear find grep gunzip gzip hostname less nslookup sed tar vi wget xargs zcat'.split(' ');
 
 /** What the maintainer scripts of the packages would have made. */
 export function finishRoot(root: string, identity: RootIdentity): void {
   for (const name of mountPoints) mkdirSync(join(root, name), { recursive: true });
   for (const name of busyboxLinks) link(root, `usr/bin/${name}`, 'busybox');
   link(root, 'usr/bin/sh', 'dash');
+  // Debian leaves it to update-alternatives.
+  link(root, 'usr/bin/traceroute', 'traceroute.db');
   link(root, 'etc/mtab', '../proc/self/mounts');
   link(root, 'etc/resolv.conf', '../run/weir/resolv.conf');
   link(root, 'etc/localtime', '../usr/share/zoneinfo/Etc/UTC');
@@ -97,17 +75,12 @@ export function writeFiles(root: string, files: Readonly<Record<string, string>>
   }
 }
 
-/** A link at `path`, unless a package has something of that name. */
+/** A link at `path`; one to busybox only where no package has a program of that name. */
 function link(root: string, path: string, target: string): void {
   const file = join(root, path);
-  const there = lstatSync(file, { throwIfNoEntry: false });
-  if (there !== undefined && basename(target) === 'busybox') return;
-  if (there !== undefined) rmSync(file);
-  if (
-    target === 'busybox' &&
-    ['sbin'].some((folder) => existsSync(join(root, 'usr', folder, basename(path))))
-  )
-    return;
+  const taken = lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+  if (taken && target === 'busybox') return;
+  if (taken) rmSync(file);
   mkdirSync(dirname(file), { recursive: true });
   symlinkSync(target, file);
 }

@@ -3,10 +3,20 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseOptions } from '../../../image/options.ts';
+import { serviceAccounts } from '../../../image/rootfs/accounts.ts';
 import { neededLibraries } from '../../../image/rootfs/libraries.ts';
 import { lockedModules } from '../../../image/sbom/modules.ts';
 import { spdxDocument } from '../../../image/sbom/spdx.ts';
 import { packageTree } from '../../../image/weir/package-tree.ts';
+
+describe('the accounts of services', () => {
+  it('have a name and a number each that no other has', () => {
+    const names = serviceAccounts.map(({ name }) => name);
+    const ids = serviceAccounts.map(({ id }) => id);
+    assert.equal(new Set(names).size, serviceAccounts.length);
+    assert.equal(new Set(ids).size, serviceAccounts.length);
+  });
+});
 
 describe('what a program needs', () => {
   it('is read from its dynamic section (System V ABI, chapter 5)', () => {
