@@ -1,3 +1,4 @@
+import { isWeirError } from '#base';
 import type { Command, Order, Parameter, PlainOrder, Surroundings } from './command.ts';
 import { mayUse } from './command.ts';
 import { type Choice, type Next, nothingFollows, PipedPlace, type Place } from './grammar/index.ts';
@@ -190,10 +191,23 @@ class ParameterPlace implements Place {
     ) as readonly Extract<Parameter, { kind: 'option' }>[];
   }
 
+  async #choicesOf({
+    choices,
+  }: Exclude<Parameter, { kind: 'rest' }>): Promise<{ choices: readonly Choice[]; known: boolean }> {
+    try {
+      return { choices: (await choices?.(this.#surroundings)) ?? [], known: true };
+    } catch (error) {
+      if (!isWeirError(error)) throw error;
+      return { choices: [], known: false };
+    }
+  }
+
   async #valueOf(parameter: Parameter): Promise<Next> {
     if (parameter.kind === 'rest') return nothingFollows;
-    const choices = (await parameter.choices?.(this.#surroundings)) ?? [];
-    const { form, help, refuse } = parameter;
+    const { choices, known } = await this.#choicesOf(parameter);
+    const { help, refuse } = parameter;
+    // What there is cannot be told now: any word will do, and the command itself says why nothing comes of it.
+    const form = parameter.form ?? (known ? undefined : parameter.name);
     const value = form === undefined ? undefined : { form, help, ...(refuse && { refuse }) };
     return { choices, ends: false, ...(value && { value }) };
   }

@@ -3,7 +3,14 @@ import { WeirError } from '#base';
 import { openSimHal, type SimHal } from '../../../hal/sim/sim-hal.ts';
 import { commandGroups, operationalCommands } from '../../../src/console/commands/index.ts';
 import type { Operations } from '../../../src/console/operations.ts';
-import { interfacesStatus, LogRing, routeStatus, systemStatus, told } from '../../../src/operations/index.ts';
+import {
+  interfacesStatus,
+  LogRing,
+  routeStatus,
+  systemStatus,
+  told,
+  type ViewersStatus,
+} from '../../../src/operations/index.ts';
 import { ScriptedConsole } from './scripted-console.ts';
 
 const rate = {
@@ -18,10 +25,12 @@ describe('console: the box', () => {
   let hal: SimHal;
   let console: ScriptedConsole;
   let asked: string[];
+  let viewers: () => ViewersStatus;
   let monitorEnded: PromiseWithResolvers<void>;
 
   beforeEach(async () => {
     asked = [];
+    viewers = () => ({ viewers: [], ended: [] });
     monitorEnded = Promise.withResolvers();
     hal = await openSimHal();
     const dhcp = { device: 'wan0', addresses: [], dhcp4: true };
@@ -38,7 +47,13 @@ describe('console: the box', () => {
         asked.push(`log ${count}`);
         return { lines: ring.last(count) };
       },
-      viewers: async () => ({ viewers: [], ended: [] }),
+      outbox: async () => {
+        throw new WeirError('NOT_READY', 'the records are not open');
+      },
+      requeue: async () => {
+        throw new WeirError('NOT_READY', 'the records are not open');
+      },
+      viewers: async () => viewers(),
       monitorViewers: async function* (signal) {
         try {
           for (let packets = 1; !signal.aborted; packets += 1) {
@@ -151,6 +166,19 @@ describe('console: the box', () => {
 
   it('names the session that nobody has', async () => {
     assert.match(await console.command('clear viewer nobody'), /no viewer has the session "nobody"/);
+  });
+
+  it('completes and helps where the box cannot tell who watches: nothing is relayed yet', async () => {
+    viewers = () => {
+      throw new WeirError('NOT_READY', 'nothing is relayed yet');
+    };
+    console.type('clear viewer ?');
+    await console.sees(/session id[\s\S]*clear viewer $/);
+    console.type('\t\x03');
+    await console.sees(/box> $/);
+    // Of what only choices may stand for, too, the command says why it cannot be.
+    assert.match(await console.command('request outbox requeue https'), /the records are not open/);
+    assert.match(await console.command('show system'), /box7/);
   });
 
   it('says where the support bundle is', async () => {
