@@ -100,14 +100,14 @@ TEST("what goes to many viewers is sent to one of them and cloned for the others
   clonesReach(false, "");
 }
 
-TEST("the same over IPv6") { clonesReach(true, ""); }
+TEST("clones over IPv6 are byte for byte what was sent, and counted") { clonesReach(true, ""); }
 
 // What one virtual NIC left to the other is not checked there; without offload all of it is.
 TEST("clones have good checksums where the NIC makes none and cuts no segments, IPv4 (RFC 768, RFC 1624)") {
   clonesReach(false, "tx off sg off");
 }
 
-TEST("the same over IPv6 (RFC 8200 s.8.1)") { clonesReach(true, "tx off sg off"); }
+TEST("clones have good checksums where the NIC makes none and cuts no segments, IPv6 (RFC 8200 s.8.1)") { clonesReach(true, "tx off sg off"); }
 
 TEST("more viewers than one pass takes get clones in several passes, each of them once") {
   CloneRig rig(2 * static_cast<int>(kMaxClones) + 20);
