@@ -131,9 +131,10 @@ export class Gateway implements AsyncDisposable {
 
   /** The power goes. What was written and not flushed may be there or not: QEMU's host has it. */
   async cutPower(): Promise<void> {
-    await this.serial[Symbol.asyncDispose]();
+    // First: what waits to be written to a port at which nobody reads any more is given up only when its other end is gone.
     this.#machine.kill('SIGKILL');
     await this.#machine.exited;
+    await this.serial[Symbol.asyncDispose]();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
