@@ -294,7 +294,7 @@ export class Configurations implements Closeable {
     const beneath = this.#window?.undo;
     this.#closeWindow();
     const endsMonoNs = this.#clock.monoNs() + BigInt(commit.minutes) * nsPerMinute;
-    const timer = this.#clock.after(commit.minutes * 60_000, () => this.#windowOver());
+    const timer = this.#endOfWindow(commit.minutes * 60_000);
     const undoAll = async () => {
       await undo?.();
       await beneath?.();
@@ -350,18 +350,27 @@ export class Configurations implements Closeable {
     this.#window = undefined;
   }
 
+  #endOfWindow(inMs: number): Disposable {
+    return this.#clock.after(inMs, () => this.#windowOver());
+  }
+
   #windowOver(): void {
     this.#inTurn(() => this.#revert()).catch((error) => {
       this.#log.error('commit not taken back', { error: describeError(error) });
       if (this.#closed || !this.#window) return;
-      const timer = this.#clock.after(revertAgainMs, () => this.#windowOver());
-      this.#window = { ...this.#window, timer };
+      this.#window = { ...this.#window, timer: this.#endOfWindow(revertAgainMs) };
     });
   }
 
   async #revert(): Promise<void> {
-    // It was confirmed, or another one came, while this waited for its turn.
-    if (!this.#window || this.#window.endsMonoNs > this.#clock.monoNs()) return;
+    if (!this.#window) return;
+    const leftNs = this.#window.endsMonoNs - this.#clock.monoNs();
+    if (leftNs > 0n) {
+      // Timers count from when their turn of the event loop began, which may be before now; or this is a later window.
+      this.#window.timer[Symbol.dispose]();
+      this.#window = { ...this.#window, timer: this.#endOfWindow(Math.ceil(Number(leftNs) / 1e6)) };
+      return;
+    }
     const { commit, undo } = this.#window;
     const back = this.#active;
     if (back === undefined) return;

@@ -18,6 +18,13 @@ function nextChange(configurations: Configurations): Promise<void> {
   });
 }
 
+/** As the event loop's timers, which count from when their turn of it began. */
+class EarlyClock extends HandClock {
+  override after(delayMs: number, run: () => void): Disposable {
+    return super.after(Math.max(0, delayMs - 300), run);
+  }
+}
+
 describe('Configurations', function () {
   // Fifty commits on a disk that others write to as well.
   this.timeout(20_000);
@@ -270,6 +277,19 @@ describe('Configurations', function () {
       assert.equal(inForce(), 'second');
       assert.deepEqual(standing(box), []);
       assert.deepEqual(await kept(), ['commit-00000001.json', 'commit-00000002.json']);
+    });
+
+    it('is taken back by a timer that is early, too', async () => {
+      await configurations.close();
+      const early = new EarlyClock();
+      ({ configurations } = await folder.open(early));
+      await configurations.commit(named(configurations, 'tried'), { who, confirmMinutes: 1 });
+      await early.pass(59_500);
+      assert.equal(inForce(), 'tried');
+      const changed = nextChange(configurations);
+      await early.pass(1000);
+      await changed;
+      assert.equal(inForce(), 'first');
     });
 
     it('is confirmed by the same commit without a window', async () => {
