@@ -25,9 +25,9 @@ export class Login {
     this.#log = options.log;
   }
 
-  /** Who it turns out to be. Rejects with CONSOLE_CLOSED when nobody is there any more. */
-  async ask(terminal: Terminal, boxName: string): Promise<User> {
-    for (;;) {
+  /** Who it turns out to be; undefined when there are no users any more. Rejects with CONSOLE_CLOSED when nobody is there. */
+  async ask(terminal: Terminal, boxName: string): Promise<User | undefined> {
+    while (this.#accounts().length > 0) {
       terminal.write('\n');
       const name = await answer(terminal, `${boxName} login: `, false);
       if (name === undefined || name.trim() === '') continue;
@@ -43,6 +43,7 @@ export class Login {
       }
       await this.#refuse(terminal, account);
     }
+    return undefined;
   }
 
   async #refuse(terminal: Terminal, account: Account | undefined): Promise<void> {

@@ -112,14 +112,21 @@ export class SerialConsole implements Closeable {
     }
   }
 
-  /** Where no user is configured, whoever has the cable is one: there is no password that could be asked for. */
+  /**
+   * Where no user is configured, whoever has the cable is one: there is no password that could be asked for. Users may come and
+   * go while nobody types.
+   */
   async #user(terminal: Terminal, login: Login): Promise<User> {
     const { name, accounts } = this.#console.facts;
-    if (accounts().length > 0) return login.ask(terminal, name());
-    terminal.write(`\n${name()}: press Enter to begin\n`);
-    for (let key = await terminal.readKey(); key.name !== 'enter'; ) key = await terminal.readKey();
-    terminal.write('no users are configured: whoever has this cable may do everything\n');
-    return { who: 'console', userClass: 'administrator' };
+    for (;;) {
+      const user = accounts().length > 0 ? await login.ask(terminal, name()) : undefined;
+      if (user !== undefined) return user;
+      terminal.write(`\n${name()}: press Enter to begin\n`);
+      for (let key = await terminal.readKey(); key.name !== 'enter'; ) key = await terminal.readKey();
+      if (accounts().length > 0) continue;
+      terminal.write('no users are configured: whoever has this cable may do everything\n');
+      return { who: 'console', userClass: 'administrator' };
+    }
   }
 
   async #lookForOthers(port: SerialPort): Promise<void> {

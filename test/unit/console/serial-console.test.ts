@@ -141,6 +141,30 @@ describe('the console on a serial port', () => {
     );
   });
 
+  it('asks who is there when users were configured while it waited for somebody', async () => {
+    const users = accounts;
+    accounts = [];
+    serial.configure({ port: path, baud: 9600 });
+    await operator.sees(/press Enter to begin\r\n$/);
+    accounts = users;
+    operator.type('\r');
+    await operator.logIn('ann', password);
+    assert.doesNotMatch(operator.transcript, /may do everything/);
+  });
+
+  it('asks nobody any longer when the users were taken back while it waited for a name', async () => {
+    await operator.sees(/login: $/);
+    accounts = [];
+    operator.type('ann\r');
+    await operator.sees(/Password: $/);
+    operator.type(`${password}\r`);
+    await operator.sees(/Login incorrect\r\n$/);
+    await clock.pass(1000);
+    await operator.sees(/press Enter to begin\r\n$/);
+    operator.type('\r');
+    await operator.sees(/may do everything\r\n[\s\S]*console@box> $/);
+  });
+
   it('logs out who types nothing for as long as the configuration says', async () => {
     idleMinutes = 2;
     await operator.logIn('ann', password);
