@@ -34,6 +34,7 @@ export { secretsIn } from './secrets.ts';
 export { type LineFault, runSetLines } from './set-lines.ts';
 export { readSetWords, type SetWords } from './set-words.ts';
 export { applyStages, PlannedStage, type Stage } from './stage.ts';
+export { maxHashMemoryBytes } from './system-tree.ts';
 export { type Config, configTree } from './tree.ts';
 export { urlMatches, urlPattern } from './url-pattern.ts';
 export type {

@@ -7,6 +7,7 @@ import type { BranchSchema, LeafSchema, ListSchema, Schema } from './schema.ts';
 import { type Config, configTree } from './tree.ts';
 import { upgradeTree } from './upgrade.ts';
 import { checkUpload } from './upload-check.ts';
+import { checkUsers } from './users-check.ts';
 
 /** One thing that is wrong with a configuration, by its path: `relay.rtsp.ports[0]`. */
 export interface ConfigFault {
@@ -121,6 +122,7 @@ function parseLeaf(schema: LeafSchema, value: unknown, path: string, faults: Con
 
 /** What no single value can say about itself. */
 function crossCheck(config: Config, faults: ConfigFault[]): void {
+  checkUsers(config.system.users, faults);
   checkInterfaces(config.interfaces, faults);
   const { ports } = config.relay.rtsp;
   if (ports.length === 0) faults.push({ path: 'relay.rtsp.ports', text: 'needs at least one port' });

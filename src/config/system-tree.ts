@@ -1,5 +1,17 @@
 import type { BranchSchema } from './schema.ts';
 
+/** Memory that checking a password may take, whatever its hash asks for. */
+export const maxHashMemoryBytes = 256 * 1024 * 1024;
+
+/** What scrypt takes (RFC 7914 s.6): N blocks of 128 r bytes, two more to work in, and p of them. */
+function hashFault(hash: string): string | undefined {
+  const [ln = 0, r = 0, p = 0] = (/ln=(\d+),r=(\d+),p=(\d+)/.exec(hash) ?? []).slice(1).map(Number);
+  const memoryBytes = 128 * r * (2 ** ln + 2 + p);
+  return memoryBytes <= maxHashMemoryBytes
+    ? undefined
+    : `asks for more memory than a login may take (${maxHashMemoryBytes / 1024 / 1024} MiB)`;
+}
+
 /** The box itself, and who may log in to it. */
 export const systemTree = {
   type: 'branch',
@@ -50,6 +62,7 @@ export const systemTree = {
             form: 'scrypt hash like $scrypt$ln=15,r=8,p=1$SALT$HASH, in base64',
             pattern:
               /^\$scrypt\$ln=([1-9]|1\d|20),r=([1-9]|[12]\d|3[0-2]),p=([1-9]|1[0-6])\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{43,86}$/,
+            fault: hashFault,
             secret: true,
             help: 'what the password is checked against; none: this user cannot log in',
           },

@@ -1,12 +1,11 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { WeirError } from '#base';
+import { maxHashMemoryBytes } from '../config/index.ts';
 
 /** 32 MiB and about 0.1 s on the box: dear to whoever tries many, and no burden for one who logs in. */
 const cost = { ln: 15, r: 8, p: 1 };
 const saltBytes = 16;
 const hashBytes = 32;
-/** Memory that checking a password may take, whatever the hash asks for. */
-const maxMemory = 256 * 1024 * 1024;
 /** Shorter ones are guessed. */
 export const shortestPassword = 8;
 
@@ -40,7 +39,8 @@ export async function checkPassword(password: string, passwordHash: string | und
 /** Not the blocking one: the main thread serves viewers. */
 function derive(password: string, salt: Buffer, length: number, options: ScryptOptions): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    scrypt(password.normalize('NFC'), salt, length, { ...options, maxmem: maxMemory }, (error, hash) => {
+    const limited = { ...options, maxmem: maxHashMemoryBytes };
+    scrypt(password.normalize('NFC'), salt, length, limited, (error, hash) => {
       if (error) reject(error);
       else resolve(hash);
     });

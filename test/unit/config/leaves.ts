@@ -8,9 +8,16 @@ import {
   type Schema,
 } from '../../../src/config/index.ts';
 
-/** One item in every list, and nothing that does not fit together. */
+export const passwordHash = `$scrypt$ln=15,r=8,p=1$${'B'.repeat(22)}$${'B'.repeat(43)}`;
+
+/** An item in every list, and nothing that does not fit together. */
 export const richTree: RawBranch = {
-  system: { users: [{ name: 'ann', class: 'operator' }] },
+  system: {
+    users: [
+      { name: 'ann', class: 'operator' },
+      { name: 'bob', class: 'administrator', passwordHash },
+    ],
+  },
   interfaces: {
     wan: {
       device: 'wan0',

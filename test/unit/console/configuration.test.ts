@@ -8,13 +8,14 @@ import { CommandTree } from '../../../src/console/command-tree.ts';
 import { commandGroups, operationalCommands } from '../../../src/console/commands/index.ts';
 import { configurationTree } from '../../../src/console/configuration/index.ts';
 import { SavedConfigurations } from '../../../src/operations/index.ts';
+import { passwordHash } from '../config/leaves.ts';
 import { HandClock, settled } from '../session/scripted.ts';
 import { ScriptedConsole } from './scripted-console.ts';
 
 const operational = new CommandTree(operationalCommands, commandGroups);
 const trees = { operational, configuration: configurationTree(operational) };
 const begun = {
-  system: { name: 'box', users: [{ name: 'ann', class: 'administrator' }] },
+  system: { name: 'box', users: [{ name: 'ann', class: 'administrator', passwordHash }] },
   interfaces: { wan: { device: 'wan0' }, access: { device: 'lan0' } },
   relay: { rtsp: { ports: [554] } },
 };
@@ -135,7 +136,9 @@ describe('the configuration mode of the console', () => {
     await console.sees(/The same again: $/);
     assert.equal(await console.command('correct horse'), '');
     assert.match(await console.command('commit'), /commit complete/);
-    assert.match((await stored()).system.users[0].passwordHash, /^\$scrypt\$/);
+    const { passwordHash: changed } = (await stored()).system.users[0];
+    assert.match(changed, /^\$scrypt\$/);
+    assert.notEqual(changed, passwordHash);
     assert.doesNotMatch(console.transcript, /horse/);
   });
 
