@@ -39,10 +39,21 @@ export class HealthKeeping implements Closeable {
   }
 
   async #test(): Promise<void> {
-    const { dataDir, clock, log } = this.#options;
+    const { dataDir, alarms, clock, log } = this.#options;
+    if (alarms.standing().some(({ name }) => name === 'config.damaged')) {
+      throw new WeirError('SELF_TEST_FAILED', 'the configuration of this box cannot be used', {
+        advice: 'see the alarm config.damaged; a commit puts it right',
+      });
+    }
     if (this.#appliance.config && !this.#appliance.relay) {
       throw new WeirError('SELF_TEST_FAILED', 'the relay cannot be started with what is configured', {
         advice: 'see the alarm relay.notStarted',
+      });
+    }
+    // A version that cannot open what the one before wrote does not do its work, however well it keeps books of its own.
+    if (!this.#appliance.store) {
+      throw new WeirError('SELF_TEST_FAILED', 'the records of this box cannot be opened', {
+        advice: 'see the alarm storage.unavailable',
       });
     }
     const report = await selfTest({ hal: this.#appliance.hal, folder: dataDir, clock });

@@ -22,12 +22,16 @@ describe('the units of the image', () => {
     assert.equal(stderr, '', 'a line that systemd does not understand');
   });
 
-  it('give Weir four rights and not one more, and no way to others', () => {
-    const rights = 'CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_SYS_NICE';
+  it('give Weir five rights and not one more, and no way to others', () => {
+    const rights = 'CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_SYS_NICE CAP_BPF';
     assert.deepEqual(valuesOf('weir.service', 'AmbientCapabilities'), [rights]);
     assert.deepEqual(valuesOf('weir.service', 'CapabilityBoundingSet'), [rights]);
     assert.deepEqual(valuesOf('weir.service', 'NoNewPrivileges'), ['yes']);
     assert.deepEqual(valuesOf('weir.service', 'User'), ['weir']);
+  });
+
+  it('let Weir load the program that clones media: its groups of system calls leave bpf(2) out', () => {
+    assert.match(valuesOf('weir.service', 'SystemCallFilter').at(-1) ?? '', /^(?!~).*\bbpf\b/);
   });
 
   it('start Weir again for ever, by the whole path of Node, watched, with a pool of eight threads', () => {

@@ -69,6 +69,7 @@ describe('what Weir may ask of RAUC', function () {
       env: {
         PATH: `${join(folder, 'bin')}:${process.env.PATH}`,
         TMPDIR: box.folder,
+        WEIR_DATA: box.folder,
         WEIR_SLOTS: join(box.folder, 'slots'),
         WEIR_SLOTS_LOCK: join(box.folder, 'lock'),
         WEIR_CMDLINE: join(box.folder, 'cmdline'),
@@ -159,6 +160,13 @@ describe('what Weir may ask of RAUC', function () {
     box.put({ primary: 'a', a: { condition: 'new', tries: 1 }, b: { condition: 'bad', tries: 0 } });
     assert.deepEqual(ask('healthy'), ['ok']);
     assert.deepEqual(box.state().a, { condition: 'good', tries: 3 });
+  });
+
+  it('marks no slot good whose data is in memory alone', () => {
+    box.put({ primary: 'a', a: { condition: 'new', tries: 1 }, b: { condition: 'good', tries: 3 } });
+    writeFileSync(join(box.folder, 'volatile'), '');
+    assert.match(ask('healthy').join('\n'), /^failed volatile the data partition is not mounted/);
+    assert.deepEqual(box.state().a, { condition: 'new', tries: 1 });
   });
 
   it('takes no other order, and no more words than an order has', () => {
