@@ -9,7 +9,8 @@ export function answerText(command: Command, json: unknown, pipes: readonly Pipe
   return text;
 }
 
-const jsonText = (json: unknown): string => `${JSON.stringify(json, plainNumbers, 2)}\n`;
+/** Of a command that has nothing to say it is null. */
+const jsonText = (json: unknown): string => `${JSON.stringify(json ?? null, plainNumbers, 2)}\n`;
 
 /** bigint has no JSON: a 64-bit counter is a decimal string. */
 const plainNumbers = (_: string, value: unknown): unknown =>

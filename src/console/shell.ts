@@ -55,18 +55,24 @@ export class Shell {
 
   /** What Tab and `?` say. */
   readonly helper: Helper = {
-    complete: async (before) => {
-      const prospect = await prospectOf(before, this.#start());
-      if ('mismatch' in prospect) return { insert: '', listing: '' };
-      return { insert: prospect.insert, listing: prospect.insert === '' ? renderNext(prospect.next) : '' };
-    },
-    help: async (before) => {
-      // A character like others within quotes, and in URLs, for one that is pasted shall not lose it.
-      const { openQuoteAt, partial } = splitWords(before);
-      if (openQuoteAt !== undefined || partial.text.includes('://')) return undefined;
-      const prospect = await prospectOf(before, this.#start());
-      return 'mismatch' in prospect ? `${prospect.mismatch.message}\n` : renderNext(prospect.next);
-    },
+    complete: orWhyNot(
+      async (before) => {
+        const prospect = await prospectOf(before, this.#start());
+        if ('mismatch' in prospect) return { insert: '', listing: '' };
+        return { insert: prospect.insert, listing: prospect.insert === '' ? renderNext(prospect.next) : '' };
+      },
+      (why) => ({ insert: '', listing: why }),
+    ),
+    help: orWhyNot(
+      async (before) => {
+        // A character like others within quotes, and in URLs, for one that is pasted shall not lose it.
+        const { openQuoteAt, partial } = splitWords(before);
+        if (openQuoteAt !== undefined || partial.text.includes('://')) return undefined;
+        const prospect = await prospectOf(before, this.#start());
+        return 'mismatch' in prospect ? `${prospect.mismatch.message}\n` : renderNext(prospect.next);
+      },
+      (why) => why,
+    ),
   };
 
   /**
@@ -81,19 +87,20 @@ export class Shell {
     how: { readonly indentation: number; readonly remember?: (line: string) => void },
   ): Promise<LineOutcome> {
     if (/^\s*(#|$)/.test(line)) return 'done';
-    const matching = await matchLine(line, this.#start());
-    if ('mismatch' in matching) {
-      how.remember?.(line);
-      screen.complain(renderMismatch(matching.mismatch, how.indentation));
-      return 'not understood';
-    }
-    const order = orderAt(matching.match.place, this.#surroundings());
-    if (order === undefined) throw new TypeError('a line that may end where it ends orders something');
-    if (!order.command.hides(this.#surroundings(), order.args)) how.remember?.(line);
-    if (order.command.needs !== 'viewer') {
-      this.#log.info('console command', { who: this.user.who, command: order.command.path });
-    }
+    let command: string | undefined;
     try {
+      const matching = await matchLine(line, this.#start());
+      if ('mismatch' in matching) {
+        how.remember?.(line);
+        screen.complain(renderMismatch(matching.mismatch, how.indentation));
+        return 'not understood';
+      }
+      const order = orderAt(matching.match.place, this.#surroundings());
+      if (order === undefined) throw new TypeError('a line that may end where it ends orders something');
+      command = order.command.path;
+      if (!order.command.hides(this.#surroundings(), order.args)) how.remember?.(line);
+      if (order.command.needs !== 'viewer')
+        this.#log.info('console command', { who: this.user.who, command });
       return await screen.interruptible((signal) => this.#carryOut(order, screen, signal));
     } catch (error) {
       if (isWeirError(error, 'CONSOLE_CLOSED')) throw error;
@@ -102,10 +109,7 @@ export class Shell {
         return 'interrupted';
       }
       if (!isWeirError(error)) {
-        this.#log.error('a command failed', {
-          command: order.command.path,
-          error: String((error as Error).stack),
-        });
+        this.#log.error('a command failed', { command, error: String((error as Error).stack) });
       }
       screen.complain(`error: ${describeError(error)}\n`);
       return 'failed';
@@ -169,6 +173,18 @@ export class Shell {
     };
   }
 }
+
+/** What cannot be told now (the box is starting) is no reason to end a session. */
+const orWhyNot =
+  <T>(ask: (before: string) => Promise<T>, otherwise: (why: string) => T) =>
+  async (before: string): Promise<T> => {
+    try {
+      return await ask(before);
+    } catch (error) {
+      if (!isWeirError(error)) throw error;
+      return otherwise(`${describeError(error)}\n`);
+    }
+  };
 
 const isIterable = (answer: Promise<unknown> | AsyncIterable<unknown>): answer is AsyncIterable<unknown> =>
   Symbol.asyncIterator in answer;

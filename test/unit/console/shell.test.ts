@@ -51,6 +51,28 @@ const demo = [
     render: ({ at }) => `at ${at}\n`,
   }),
   command({
+    path: 'show tree',
+    help: 'what there is only later',
+    parameters: [
+      {
+        kind: 'rest',
+        name: 'path',
+        help: 'which part',
+        next: () => {
+          throw new WeirError('NOT_READY', 'the box is starting', { advice: 'try again' });
+        },
+      },
+    ],
+    run: async () => ({}),
+    render: () => '',
+  }),
+  command({
+    path: 'rest',
+    help: 'does it without a word',
+    run: async () => undefined,
+    render: () => '',
+  }),
+  command({
     path: 'fail',
     help: 'fails',
     run: async () => {
@@ -203,6 +225,23 @@ describe('the shell of the console', () => {
     await using console = open();
     console.type('fail\r');
     await console.sees(/error: it did not go -> try something else\r\nann@box> $/);
+  });
+
+  it('goes on when what may stand in a line cannot be told now', async () => {
+    await using console = open();
+    assert.equal(await console.command('show tree'), 'error: the box is starting -> try again\n');
+    for (const key of ['?', '\t']) {
+      console.type(`show tree ${key}`);
+      await console.sees(/show tree \r\nthe box is starting -> try again\r\nann@box> show tree $/);
+      console.type('\x15');
+      await console.sees(/ann@box> $/);
+    }
+    assert.equal(await console.command('show names'), 'ann\nBob\n');
+  });
+
+  it('says null where JSON is wanted of a command that says nothing', async () => {
+    await using console = open();
+    assert.equal(await console.command('rest | json'), 'null\n');
   });
 
   it('takes "?" for a character within quotes and in a URL', async () => {
