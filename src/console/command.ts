@@ -107,8 +107,11 @@ export interface Command {
   readonly insteadOf:
     | ((surroundings: Surroundings, words: readonly string[]) => PlainOrder | undefined)
     | undefined;
-  /** Whether a line with these arguments is not to be remembered, as there is a secret in it. */
-  hides(surroundings: Surroundings, args: Arguments): boolean;
+  /**
+   * Whether a line with these arguments is not to be remembered, as there is a secret in it. Not `whole`: something follows that
+   * was not understood.
+   */
+  hides(surroundings: Surroundings, args: Arguments, whole: boolean): boolean;
   /** JSON, or several one after the other. */
   run(context: CommandContext, args: Arguments): Promise<unknown> | AsyncIterable<unknown>;
   /** Text of one JSON, lines ended by "\n"; empty: nothing is said. */

@@ -7,8 +7,8 @@ export interface Screen {
   readonly size: Size;
   /** Shows an answer; in pages, where there are any, unless `paged` is false. */
   show(text: string, paged: boolean): Promise<void>;
-  /** Says what is wrong with a line. */
-  complain(text: string): void;
+  /** Says what is wrong with a line; `hidden`: there is a secret in it. */
+  complain(text: string, hidden: boolean): void;
   /** Makes room for what takes the place of what is shown. */
   clear(): void;
   /** Runs what ^C ends. */
@@ -115,9 +115,9 @@ export class ScriptScreen implements Screen {
     if (text !== '') await this.#output.write(text);
   }
 
-  /** Nobody sees which line it was. */
-  complain(text: string): void {
-    this.#output.complain(`${this.#line}\n${text}`);
+  /** Nobody sees which line it was. What scripts say ends up in logs. */
+  complain(text: string, hidden: boolean): void {
+    this.#output.complain(`${hidden ? '(a line with a secret)' : this.#line}\n${text}`);
   }
 
   clear(): void {}

@@ -88,32 +88,41 @@ export class Shell {
   ): Promise<LineOutcome> {
     if (/^\s*(#|$)/.test(line)) return 'done';
     let command: string | undefined;
+    let hidden = false;
     try {
       const matching = await matchLine(line, this.#start());
       if ('mismatch' in matching) {
-        how.remember?.(line);
-        screen.complain(renderMismatch(matching.mismatch, how.indentation));
+        const { mismatch } = matching;
+        hidden = this.#hides(orderAt(mismatch.place, this.#surroundings()), false);
+        if (!hidden) how.remember?.(line);
+        screen.complain(renderMismatch(mismatch, how.indentation), hidden);
         return 'not understood';
       }
       const order = orderAt(matching.match.place, this.#surroundings());
       if (order === undefined) throw new TypeError('a line that may end where it ends orders something');
       command = order.command.path;
-      if (!order.command.hides(this.#surroundings(), order.args)) how.remember?.(line);
+      hidden = this.#hides(order, true);
+      if (!hidden) how.remember?.(line);
       if (order.command.needs !== 'viewer')
         this.#log.info('console command', { who: this.user.who, command });
       return await screen.interruptible((signal) => this.#carryOut(order, screen, signal));
     } catch (error) {
       if (isWeirError(error, 'CONSOLE_CLOSED')) throw error;
       if (isWeirError(error, 'CONSOLE_INTERRUPTED')) {
-        screen.complain('^C\n');
+        screen.complain('^C\n', hidden);
         return 'interrupted';
       }
       if (!isWeirError(error)) {
         this.#log.error('a command failed', { command, error: String((error as Error).stack) });
       }
-      screen.complain(`error: ${describeError(error)}\n`);
+      screen.complain(`error: ${describeError(error)}\n`, hidden);
       return 'failed';
     }
+  }
+
+  /** Is there a secret in a line that begins with this? */
+  #hides(order: Order | undefined, whole: boolean): boolean {
+    return order?.command.hides(this.#surroundings(), order.args, whole) ?? false;
   }
 
   async #carryOut(

@@ -23,6 +23,7 @@ export const updateCommands = [
       },
       { kind: 'option', name: 'force', help: 'also a version that is older than the one that runs' },
     ],
+    hides: (_surroundings, args) => (args.get('source') ?? '').includes('@'),
     run: ({ operations, signal }, args) =>
       operations.installUpdate({
         source: args.need('source'),

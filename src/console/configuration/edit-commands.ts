@@ -59,7 +59,10 @@ export const editCommands: readonly Command[] = [
     path: 'set',
     help: 'sets a value, or adds an item or a value to a list',
     parameters: [pathWords('what, and to what', nextToSet)],
-    hides: ({ shell }, args) => hasSecret(needEditing(shell.editing), args.rest),
+    hides: ({ shell }, { rest }, whole) => {
+      const editing = needEditing(shell.editing);
+      return hasSecret(editing, rest) || (!whole && secretIsMissing(editing, rest));
+    },
     run: async (editing, { rest: words }, { ask }) => {
       if (!secretIsMissing(editing, words)) return editing.candidate.set(editing.path, words);
       const secret = await ask(`${words.at(-1)}: `, { secret: true });

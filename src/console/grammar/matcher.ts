@@ -13,6 +13,8 @@ export interface Mismatch {
   readonly message: string;
   /** What could have stood there. */
   readonly next: Next;
+  /** Behind the words that were understood. */
+  readonly place: Place;
 }
 
 export type Matching = { readonly match: Match } | { readonly mismatch: Mismatch };
@@ -23,12 +25,14 @@ export async function matchLine(line: string, start: Place): Promise<Matching> {
   const all = partial.offset < line.length || partial.quoted ? [...words, partial] : words;
   const matching = await matchWords(all, start);
   if ('mismatch' in matching) return matching;
-  const next = await matching.match.place.next();
+  const { place } = matching.match;
+  const next = await place.next();
   if (openQuoteAt !== undefined) {
-    return { mismatch: { offset: openQuoteAt, message: 'this quote is not closed', next } };
+    return { mismatch: { offset: openQuoteAt, message: 'this quote is not closed', next, place } };
   }
   if (next.ends) return matching;
-  return { mismatch: { offset: line.trimEnd().length + 1, message: `${missing(next)} is missing`, next } };
+  const offset = line.trimEnd().length + 1;
+  return { mismatch: { offset, message: `${missing(next)} is missing`, next, place } };
 }
 
 /** Understands finished words, one after the other. */
@@ -42,9 +46,8 @@ export async function matchWords(words: readonly Word[], start: Place): Promise<
       place = place.take(found);
       taken.push(found);
     } else {
-      return {
-        mismatch: { offset: word.offset, message: found.message, next: { ...next, choices: found.choices } },
-      };
+      const { message, choices } = found;
+      return { mismatch: { offset: word.offset, message, next: { ...next, choices }, place } };
     }
   }
   return { match: { words: taken, place } };
@@ -89,13 +92,14 @@ export async function prospectOf(
   const { words, partial } = splitWords(line);
   const matching = await matchWords(words, start);
   if ('mismatch' in matching) return matching;
-  const all = await matching.match.place.next();
+  const { place } = matching.match;
+  const all = await place.next();
   const typed = partial.text;
   const choices = all.choices.filter((choice) => choice.word.startsWith(typed));
   const next = { ...all, choices, ends: all.ends && typed === '' };
   if (choices.length === 0 && all.value === undefined && typed !== '') {
     const message = all.choices.length === 0 ? 'nothing more may follow' : `"${typed}" is unknown here`;
-    return { mismatch: { offset: partial.offset, message, next: all } };
+    return { mismatch: { offset: partial.offset, message, next: all, place } };
   }
   return { next, typed, insert: partial.quoted ? '' : addition(typed, choices, all) };
 }

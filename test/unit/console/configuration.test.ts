@@ -124,6 +124,21 @@ describe('the configuration mode of the console', () => {
     assert.doesNotMatch(shown, /hunter/);
   });
 
+  it('forgets a line that has a secret and is not understood, and keeps one that has none', async () => {
+    for (const line of [
+      'set relay origins 192.0.2.10 password hunter3 typo x',
+      'set relay origins 192.0.2.10 password "********"',
+      'set relay origins 192.0.2.10 password "hunter4',
+    ]) {
+      assert.match(await console.command(line), /\^\n/);
+    }
+    assert.match(
+      await console.command('set relay origins 192.0.2.10 pasword'),
+      /unknown here|must be|not known/,
+    );
+    assert.deepEqual(console.history.lines().slice(1), ['set relay origins 192.0.2.10 pasword']);
+  });
+
   it('sets a password that is asked for twice and never shown', async () => {
     console.type('password ann\r');
     await console.sees(/New password of ann: $/);

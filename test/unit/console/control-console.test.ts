@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { createLog } from '#base';
+import { createLog, WeirError } from '#base';
 import { told } from '../../../src/cli/index.ts';
 import { command } from '../../../src/console/command.ts';
 import { CommandTree } from '../../../src/console/command-tree.ts';
@@ -42,6 +42,16 @@ describe('the console over the control socket', () => {
             resolve();
           });
         }),
+      render: () => '',
+    }),
+    command({
+      path: 'unlock',
+      help: 'by a word that nobody is to see',
+      parameters: [{ kind: 'word', name: 'word', help: 'the word', form: 'word' }],
+      hides: () => true,
+      run: async () => {
+        throw new WeirError('COMMAND_FAILED', 'that is not it');
+      },
       render: () => '',
     }),
     command({
@@ -107,6 +117,12 @@ describe('the console over the control socket', () => {
     assert.equal(failed.exit, 1);
     assert.equal(failed.output, '');
     assert.match(failed.errors, /^show nothing\n {5}\^\n"nothing" is unknown here\n/);
+  });
+
+  it('does not repeat the line that failed where there is a secret in it', async () => {
+    const { errors } = await script(['unlock s3cret']);
+    assert.equal(errors, '(a line with a secret)\nerror: that is not it\n');
+    assert.doesNotMatch((await script(['unlock s3cret typo'])).errors, /s3cret/);
   });
 
   it('asks a script nothing', async () => {
