@@ -162,6 +162,22 @@ describe('what Weir may ask of RAUC', function () {
     assert.deepEqual(box.state().a, { condition: 'good', tries: 3 });
   });
 
+  it('writes over no version that may be needed again', () => {
+    const good = { condition: 'good', tries: 3 } as const;
+    for (const [condition, answer] of [
+      ['new', /^failed unproven the version that runs has not shown yet/],
+      // RAUC is asked, and looks for the bundle.
+      ['good', /^failed (?!unproven)/],
+    ] as const) {
+      box.put({ primary: 'a', a: { condition, tries: 2 }, b: good });
+      assert.match(ask('install', join(folder, 'nothing')).join('\n'), answer);
+      assert.deepEqual(box.state().b, good);
+    }
+    // With nothing to go back to, another version can only be better.
+    box.put({ primary: 'a', a: { condition: 'new', tries: 2 }, b: { condition: 'bad', tries: 0 } });
+    assert.match(ask('install', join(folder, 'nothing')).join('\n'), /^failed (?!unproven)/);
+  });
+
   it('marks no slot good whose data is in memory alone', () => {
     box.put({ primary: 'a', a: { condition: 'new', tries: 1 }, b: { condition: 'good', tries: 3 } });
     writeFileSync(join(box.folder, 'volatile'), '');
