@@ -1,3 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0 AND (MIT OR GPL-2.0-only)
+//
+// The C++ of this file is under Apache-2.0, as all of Weir is. The BPF program that it writes, which runs in the kernel, is offered
+// under MIT or GPL-2.0-only, at the choice of whoever takes it, and is loaded as "Dual MIT/GPL": the kernel keeps bpf_fib_lookup
+// for programs under such a licence.
 #include "clone-program.h"
 
 #include <linux/if_ether.h>
@@ -287,7 +292,11 @@ class CloneWriter {
     p_.place(good);
   }
 
-  void finish() { p_.store(u32, kTable, offsetof(CloneTable, finished), 1); }
+  /** By an exchange, which is a barrier: who sees this on another processor sees all that was written for the viewers, too. */
+  void finish() {
+    p_.set(Reg::arg1, 1);
+    p_.exchange(u32, kTable, offsetof(CloneTable, finished), Reg::arg1);
+  }
 
   BpfProgram& p_;
   const Layout& at_;

@@ -11,6 +11,9 @@ namespace {
 
 /** How long a way that was found is taken for good: routes and neighbours change, and are dear to ask for. */
 constexpr std::int64_t kWayNs = 100 * kNsPerMs;
+constexpr std::uint64_t kTimes = 0xffff;
+/** In units of kWayNs, far from what any way was found in: a thousand seconds. */
+constexpr std::uint64_t kOtherDevice = 10'000;
 
 }  // namespace
 
@@ -29,6 +32,8 @@ Status Cloner::attach(unsigned device) {
   if (!program_.open() || (device == device_ && link_.open())) return {};
   link_.reset();
   device_ = device;
+  // Ways by the device before lead nowhere: none of them is known any more.
+  timeShift_ += kOtherDevice;
   Status status;
   if (device != 0) {
     Result<Fd> link = attachEgress(program_, device);
@@ -58,7 +63,7 @@ void Cloner::await(Run& run, int family, std::size_t longest, const CloneViewer&
   CloneTable& shared = table();
   const iovec& first = *run.packets();
   shared.finished = 0;
-  shared.time = static_cast<std::uint32_t>(nowNs / kWayNs % 0xffff) + 1;
+  shared.time = static_cast<std::uint32_t>((static_cast<std::uint64_t>(nowNs / kWayNs) + timeShift_) % kTimes) + 1;
   shared.count = static_cast<std::uint32_t>(count_);
   shared.lead = lead;
   std::memcpy(shared.mark.data(), first.iov_base, std::min(first.iov_len, shared.mark.size()));

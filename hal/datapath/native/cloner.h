@@ -76,6 +76,7 @@ class Cloner {
   std::size_t count_ = 0;
   std::size_t runPackets_ = 0;
   unsigned device_ = 0;
+  std::uint64_t timeShift_ = 0;
   std::atomic<bool> attached_ = false;
   std::atomic<std::uint64_t> packets_ = 0;
 };
