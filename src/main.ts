@@ -85,13 +85,14 @@ async function openConsole(args: string[]): Promise<number> {
     command: { type: 'string', short: 'c', multiple: true },
   });
   if (!values.data) throw new WeirError('USAGE', 'console needs --data DIR');
-  const { consoleRequest, talkToConsole, told } = await import('./cli/index.ts');
+  const { consoleRequest, runLines, talkToConsole } = await import('./cli/index.ts');
   const { openDaemonStream } = await import('./status/index.ts');
   const { stdin, stdout, stderr } = process;
   const commands = values.command ?? (stdin.isTTY ? undefined : (await text(stdin)).split(/\r?\n/));
-  const request = consoleRequest({ lines: commands, terminal: stdout });
+  const request = consoleRequest({ script: commands !== undefined, terminal: stdout });
   const stream = await openDaemonStream(values.data, 'console', request);
-  return commands ? told(stream, stdout, stderr) : talkToConsole(stream, { input: stdin, output: stdout });
+  if (commands) return runLines(stream, commands, stdout, stderr);
+  return talkToConsole(stream, { input: stdin, output: stdout });
 }
 
 /** As the running daemon tells it, as it knows how destinations do; without one, as it is stored. */

@@ -15,20 +15,20 @@ const chunkLength = 8192;
 export interface ConsoleRequest {
   readonly who: string;
   readonly size?: { readonly columns: number; readonly rows: number };
-  /** Commands to carry out one after the other, until one fails; absent: somebody types. */
-  readonly lines?: readonly string[];
+  /** Nobody types: commands follow, which are carried out one after the other until one fails. */
+  readonly script?: true;
 }
 
 /** What this process has to say of itself. */
 export function consoleRequest(options: {
-  readonly lines: readonly string[] | undefined;
+  readonly script: boolean;
   readonly terminal: { readonly columns?: number; readonly rows?: number };
 }): ConsoleRequest {
-  const { lines, terminal } = options;
+  const { script, terminal } = options;
   const { columns = 80, rows = 24 } = terminal;
   // Who became root to do this is told rather than root.
   const who = process.env.SUDO_USER ?? process.env.USER ?? `uid${process.getuid?.()}`;
-  return { who, size: { columns, rows }, ...(lines && { lines }) };
+  return { who, size: { columns, rows }, ...(script && { script }) };
 }
 
 /** `weir console`: joins the terminal and the daemon until the daemon says that it is over; its exit code. */
@@ -39,9 +39,7 @@ export function talkToConsole(
   const { input, output } = terminal;
   const resize = () => void stream.send({ size: { columns: output.columns, rows: output.rows } });
   const type = (text: string) => {
-    for (let at = 0; at < text.length; at += chunkLength) {
-      void stream.send({ input: text.slice(at, at + chunkLength) });
-    }
+    for (const input of chunksOf(text)) void stream.send({ input });
   };
   const hangUp = () => stream.end();
   input.setRawMode(true);
@@ -53,8 +51,28 @@ export function talkToConsole(
   });
 }
 
+/** `weir console -c`, or with lines on standard input: has them carried out up to the first that fails; the exit code. */
+export function runLines(
+  stream: ControlStream,
+  lines: readonly string[],
+  output: NodeJS.WritableStream,
+  errors: NodeJS.WritableStream = output,
+): Promise<number> {
+  const exit = told(stream, output, errors);
+  const send = async () => {
+    for (const script of chunksOf(lines.join('\n'))) await stream.send({ script });
+    await stream.send({ run: true });
+  };
+  void send();
+  return exit;
+}
+
+function* chunksOf(text: string): Generator<string> {
+  for (let at = 0; at < text.length; at += chunkLength) yield text.slice(at, at + chunkLength);
+}
+
 /** Writes what the daemon tells, errors to another place, until it says that it is over; its exit code. */
-export function told(
+function told(
   stream: ControlStream,
   output: NodeJS.WritableStream,
   errors: NodeJS.WritableStream = output,

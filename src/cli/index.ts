@@ -1,4 +1,4 @@
-export { consoleRequest, talkToConsole, told } from './console-command.ts';
+export { consoleRequest, runLines, talkToConsole } from './console-command.ts';
 export { parseMoment } from './moment.ts';
 export { outboxCommand } from './outbox-command.ts';
 export { type Output, streamOutput } from './output.ts';

@@ -1,5 +1,7 @@
 import { Duplex } from 'node:stream';
+import { WeirError } from '#base';
 import type { Console } from './console.ts';
+import { maxTextLength } from './screen.ts';
 import type { User } from './shell.ts';
 import { plainSize, type Size, Terminal } from './terminal/index.ts';
 
@@ -17,9 +19,10 @@ const place = 'control socket';
 
 /**
  * `weir console`. Whoever may open the control socket may do everything: no login. In: `{"input":"text"}` and
- * `{"size":{"columns":80,"rows":24}}`; out: `{"output":"text"}`, of scripts `{"error":"text"}`, and last `{"exit":0}`.
+ * `{"size":{"columns":80,"rows":24}}`; out: `{"output":"text"}`, of scripts `{"error":"text"}`, and last `{"exit":0}`. A script,
+ * which nobody is asked in, comes as `{"script":"text"}`, in as many pieces as it takes, and `{"run":true}`.
  *
- * `argument`: who it is, the size of the terminal; with `lines` it is a script, which nobody is asked in.
+ * `argument`: who it is, the size of the terminal, whether it is a `script`.
  */
 export async function serveControlConsole(
   console: Console,
@@ -28,10 +31,9 @@ export async function serveControlConsole(
 ): Promise<void> {
   const request = isObject(argument) ? argument : {};
   const user: User = { who: nameOf(request.who), userClass: 'administrator' };
-  const { lines } = request;
-  if (Array.isArray(lines)) {
-    link.onFrame(() => {});
-    const done = await console.runScript(lines.map(String), user, {
+  if (request.script === true) {
+    const script = await scriptFrom(link);
+    const done = await console.runScript(script.split(/\r?\n/), user, {
       write: (output) => link.send({ output }),
       complain: (error) => void link.send({ error }),
       gone: link.gone,
@@ -49,6 +51,22 @@ export async function serveControlConsole(
     stream.destroy();
   }
   link.end();
+}
+
+/** Rejects when whoever sends it is gone, or does not come to an end. */
+function scriptFrom(link: FrameLink): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    link.gone.addEventListener('abort', () => reject(link.gone.reason), { once: true });
+    link.onFrame(({ script, run }) => {
+      if (typeof script === 'string') text += script;
+      const endless = text.length > maxTextLength;
+      if (run !== true && !endless) return;
+      link.onFrame(() => {});
+      if (endless) reject(new WeirError('LIMIT_REACHED', 'this script has no end'));
+      else resolve(text);
+    });
+  });
 }
 
 function duplexOf(link: FrameLink): Duplex {

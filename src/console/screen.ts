@@ -85,7 +85,7 @@ export class TerminalScreen implements Screen {
 
 const textPrompt = 'type or paste, end with ^D on a line of its own:\n';
 /** A configuration with 100,000 subscribers has 10 MB; what has no end is noise. */
-const maxTextLength = 32 * 1024 * 1024;
+export const maxTextLength = 32 * 1024 * 1024;
 
 const tooLong = (): WeirError =>
   new WeirError('LIMIT_REACHED', `a line has at most ${maxLine} characters`, { advice: 'nothing was done' });

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { CloseStack, systemClock } from '#base';
 import { LinuxSerialPorts } from '../../hal/linux/serial-ports.ts';
-import { told } from '../../src/cli/index.ts';
+import { runLines } from '../../src/cli/index.ts';
 import { openDaemonStream } from '../../src/status/index.ts';
 import { SerialCable } from '../contract/serial-cable.ts';
 import { Operator } from '../operator.ts';
@@ -115,8 +115,8 @@ async function measure(
 /** The console comes to `port`; there are no users, so that nobody has to log in. */
 async function moveConsole({ dataDir }: Daemon, port: string): Promise<void> {
   const lines = ['configure', `set console port ${port}`, 'commit'];
-  const stream = await openDaemonStream(dataDir, 'console', { who: 'bench', lines });
-  const exit = await told(stream, new PassThrough().resume());
+  const stream = await openDaemonStream(dataDir, 'console', { who: 'bench', script: true });
+  const exit = await runLines(stream, lines, new PassThrough().resume());
   if (exit !== 0) throw notMeasured('the console did not move', { exit });
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { createLog, WeirError } from '#base';
-import { told } from '../../../src/cli/index.ts';
+import { runLines } from '../../../src/cli/index.ts';
 import { command } from '../../../src/console/command.ts';
 import { CommandTree } from '../../../src/console/command-tree.ts';
 import { Console } from '../../../src/console/console.ts';
@@ -101,9 +101,9 @@ describe('the console over the control socket', () => {
   });
 
   const script = async (lines: readonly string[], who = 'ann') => {
-    const stream = await openDaemonStream(folder, 'console', { who, lines });
+    const stream = await openDaemonStream(folder, 'console', { who, script: true });
     const [output, errors] = [new PassThrough(), new PassThrough()];
-    const exit = await told(stream, output, errors);
+    const exit = await runLines(stream, lines, output, errors);
     return { exit, output: await text(output.end()), errors: await text(errors.end()) };
   };
 
@@ -123,6 +123,12 @@ describe('the console over the control socket', () => {
     const { errors } = await script(['unlock s3cret']);
     assert.equal(errors, '(a line with a secret)\nerror: that is not it\n');
     assert.doesNotMatch((await script(['unlock s3cret typo'])).errors, /s3cret/);
+  });
+
+  it('carries out a script of more lines than fit in one frame', async () => {
+    const { exit, output } = await script(Array.from({ length: 5000 }, () => 'show size'));
+    assert.equal(exit, 0);
+    assert.equal(output.match(/80 by 24 for ann\n/g)?.length, 5000);
   });
 
   it('asks a script nothing', async () => {
