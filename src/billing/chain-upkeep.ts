@@ -55,12 +55,20 @@ export class ChainUpkeep implements Disposable {
   open(track: (work: Promise<void>) => void): void {
     this.#timers.add(this.#clock.every(retentionMs, () => void this.#retain()));
     if (this.#bootClock.trusted) return;
-    // As soon as the clock is known, the offset of what was told before is signed into the chain, once a boot.
+    // As soon as the clock is known, the offset of what was told before is signed into the chain, once a boot; later when the disk
+    // does not take it.
+    let correcting = false;
     const watch = this.#clock.every(clockWatchMs, () => {
-      if (!this.#bootClock.trusted) return;
-      watch[Symbol.dispose]();
-      this.#timers.delete(watch);
-      track(this.#correctClock());
+      if (correcting || !this.#bootClock.trusted || this.#store.health === 'full') return;
+      correcting = true;
+      const stored = () => {
+        watch[Symbol.dispose]();
+        this.#timers.delete(watch);
+      };
+      const over = () => {
+        correcting = false;
+      };
+      track(this.#correctClock().then(stored).finally(over));
     });
     this.#timers.add(watch);
   }

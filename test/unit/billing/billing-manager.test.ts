@@ -286,6 +286,8 @@ describe('BillingManager', () => {
       });
       /** What a start waits for before it reaches the store. */
       starting: Promise<void> = Promise.resolve();
+      /** As well for the error of the clock. */
+      correcting: Promise<void> = Promise.resolve();
       /** How long storing counters takes, by the test's clock. */
       checkpointMs = 0;
       /** When counters were read that were to be stored. */
@@ -297,6 +299,10 @@ describe('BillingManager', () => {
         const start: Store['ledger']['start'] = async (row) => {
           await this.starting;
           return real.ledger.start(row);
+        };
+        const correctClock: Store['ledger']['correctClock'] = async (...correction) => {
+          await this.correcting;
+          return real.ledger.correctClock(...correction);
         };
         const checkpoint: Store['ledger']['checkpoint'] = async (monoNs, samples) => {
           this.checkpoints.push(monoNs);
@@ -310,7 +316,7 @@ describe('BillingManager', () => {
           bootEpoch: real.bootEpoch,
           leftOpen: real.leftOpen,
           outbox: real.outbox,
-          ledger: { ...real.ledger, start, checkpoint },
+          ledger: { ...real.ledger, start, checkpoint, correctClock },
           get health() {
             return disk.health;
           },
@@ -390,6 +396,25 @@ describe('BillingManager', () => {
       assert.deepEqual(await recordsOf(folder.store), []);
       disk.become('ok');
       assert.deepEqual(alarmNames(), []);
+    });
+
+    it('signs by how much the clock was wrong later, when the disk does not take it at once', async () => {
+      synchronised = false;
+      const billing = billingOn(disk.store);
+      await clock.pass(1000);
+      disk.correcting = full();
+      disk.correcting.catch(() => {});
+      synchronised = true;
+      await clock.pass(10_000);
+      await billing.settled();
+      assert.deepEqual(await folder.store.ledger.corrections(), []);
+      disk.correcting = Promise.resolve();
+      await clock.pass(5000);
+      await billing.settled();
+      await clock.pass(60_000);
+      await billing.settled();
+      assert.equal((await folder.store.ledger.corrections()).length, 1);
+      assert.equal((await entriesOf(folder.store)).length, 1, 'once a boot');
     });
 
     it('gives a start up after 5 s, and refuses new viewers for now until that disk has answered', async () => {
