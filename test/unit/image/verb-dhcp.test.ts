@@ -40,11 +40,17 @@ describe('what Weir may ask of DHCP clients', () => {
     assert.equal(existsSync(join(folder, 'wan.100-4.lease')), false);
   });
 
+  it('is that of a device with hyphens in its name, too', () => {
+    assert.equal(ask('start', 'eth-wan-0', '6'), 'ok\n');
+    assert.equal(asked(), 'start --no-block weir-dhcp-client@eth-wan-0-6.service\n');
+  });
+
   it('is which clients run', () => {
-    systemctl(
-      'echo "weir-dhcp-client@wan0-4.service loaded active running DHCP"; echo "weir-dhcp-client@wan.7-6.service loaded active running DHCP"',
+    const running = ['wan0-4', 'wan.7-6', 'eth-wan-0-4'].map(
+      (name) => `echo "weir-dhcp-client@${name}.service loaded active running DHCP"`,
     );
-    assert.equal(ask('list'), 'wan0 4\nwan.7 6\nok\n');
+    systemctl(running.join(';'));
+    assert.equal(ask('list'), 'wan0 4\nwan.7 6\neth-wan-0 4\nok\n');
   });
 
   it('is nothing else: no other unit, no file, no option', () => {
