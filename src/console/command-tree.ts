@@ -38,7 +38,12 @@ export class CommandTree {
 
   /** The start of a line, for somebody who sees only what they may use. */
   start(surroundings: Surroundings): Place {
-    const viewsOf = (inner: Place) => given(inner, surroundings)?.command.views ?? [];
+    const viewsOf = (inner: Place) =>
+      (given(inner, surroundings)?.command.views ?? []).map(({ option, ...view }) =>
+        option === undefined
+          ? view
+          : { ...view, option: { ...option, choices: () => option.choices(surroundings) } },
+      );
     return new PipedPlace(new NodePlace(this.#root, surroundings), viewsOf);
   }
 

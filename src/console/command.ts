@@ -92,6 +92,12 @@ export interface Order extends PlainOrder {
   readonly pipes: readonly Pipe[];
 }
 
+/** Another view of what a command shows. */
+export interface CommandView extends Choice {
+  /** A word that may follow it, and what may stand behind that: `compare rollback 3`. */
+  readonly option?: Choice & { readonly choices: (surroundings: Surroundings) => readonly Choice[] };
+}
+
 /** A command as the tree keeps it. Made by `command`, which sees to it that `render` fits `run`. */
 export interface Command {
   /** `show outbox`: its words. */
@@ -99,8 +105,8 @@ export interface Command {
   readonly help: string;
   readonly parameters: readonly Parameter[];
   readonly needs: UserClass;
-  /** What may stand behind `|` for this command alone; `args.get('view')` says which was chosen. */
-  readonly views: readonly Choice[];
+  /** What may stand behind `|` for this command alone; `args.get('view')` says which was chosen, with what was chosen of it. */
+  readonly views: readonly CommandView[];
   /** Each thing that comes replaces the one before it on the screen. */
   readonly refreshes: boolean;
   /** Another order that is carried out in the place of this one, as the words say. */
@@ -125,7 +131,7 @@ export interface CommandSpec<T> {
   readonly parameters?: readonly Parameter[];
   /** Absent: everybody may. */
   readonly needs?: UserClass;
-  readonly views?: readonly Choice[];
+  readonly views?: readonly CommandView[];
   readonly refreshes?: boolean;
   readonly hides?: Command['hides'];
   readonly insteadOf?: Command['insteadOf'];

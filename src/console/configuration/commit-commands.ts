@@ -15,16 +15,17 @@ import {
   type OptionParameter,
   type WordParameter,
 } from '../command.ts';
-import { type Choice, notANumber } from '../grammar/index.ts';
+import { notANumber } from '../grammar/index.ts';
 import { renderTable } from '../render/index.ts';
 import { needEditing } from './editing.ts';
+import { kept } from './kept.ts';
 
 /** A commit that is kept, by how far back it is. */
-const kept: WordParameter = {
+const keptCommit: WordParameter = {
   kind: 'word',
   name: 'number',
   help: 'how many commits back',
-  choices: ({ configurations }) => configurations.history().map(asChoice),
+  choices: kept,
 };
 
 const comment: OptionParameter = {
@@ -144,7 +145,7 @@ export const commitCommands: readonly Command[] = [
     path: 'rollback',
     help: 'loads what is in force (0), or was so many commits before; `commit` puts it in force',
     needs: 'administrator',
-    parameters: [{ ...kept, optional: true }],
+    parameters: [{ ...keptCommit, optional: true }],
     run: async ({ shell }, args) => {
       const back = Number(args.get('number') ?? 0);
       await needEditing(shell.editing).rollback(back);
@@ -159,7 +160,7 @@ export const historyCommands: readonly Command[] = [
   command({
     path: 'show commits',
     help: 'commits that are kept: who, when, why; with a number what that one changed',
-    parameters: [{ ...kept, optional: true }],
+    parameters: [{ ...keptCommit, optional: true }],
     run: async ({ configurations }, args) => {
       const number = args.get('number');
       return {
@@ -200,12 +201,6 @@ async function changesOf(configurations: Configurations, back: number): Promise<
     back + 1 < configurations.history().length ? await configurations.rollback(back + 1) : undefined;
   return renderCompare(before?.tree ?? {}, (await configurations.rollback(back)).tree);
 }
-
-const asChoice = ({ at, who, comment }: CommitFacts, index: number): Choice => ({
-  word: String(index),
-  help: `${new Date(at).toISOString()} by ${who}${comment === undefined ? '' : `: ${comment}`}`,
-  whole: true,
-});
 
 function renderCommit({ outcome, restarts, confirmMinutes }: Told): string {
   const done: Readonly<Record<CommitOutcome['kind'], string>> = {

@@ -22,7 +22,8 @@ export const showCandidateCommands: readonly Command[] = [
       const source = {
         tree: candidate.tree(),
         annotations: candidate.annotations(),
-        inForce: configurations.tree,
+        before: async (back: number) =>
+          back === 0 ? configurations.tree : (await configurations.rollback(back)).tree,
       };
       return shownConfiguration(source, place, args.get('view'));
     },
@@ -41,7 +42,7 @@ export const showActiveCommands: readonly Command[] = [
       const { tree, annotations } = configurations;
       const place = placeIn(configurations, args.rest);
       if (place === undefined) throw new TypeError('a path that was walked leads somewhere');
-      return shownConfiguration({ tree, annotations, inForce: tree }, place, args.get('view'));
+      return shownConfiguration({ tree, annotations, before: async () => tree }, place, args.get('view'));
     },
     render: renderConfiguration,
   }),

@@ -8,7 +8,8 @@ import {
   type Schema,
   secretMask,
 } from '../../config/index.ts';
-import type { Choice } from '../grammar/index.ts';
+import type { CommandView } from '../command.ts';
+import { kept } from './kept.ts';
 
 /** A part of a configuration as it is shown: nothing in it is secret any more. Its JSON is the part itself. */
 export interface ShownConfiguration {
@@ -17,28 +18,33 @@ export interface ShownConfiguration {
 }
 
 /** Other views of a configuration. */
-export const configurationViews: readonly Choice[] = [
-  { word: 'compare', help: 'what is different from what is in force' },
+export const configurationViews: readonly CommandView[] = [
+  {
+    word: 'compare',
+    help: 'what is different from what is in force',
+    option: { word: 'rollback', help: 'from what was in force before', choices: kept },
+  },
   { word: 'display set', help: 'as lines that can be typed or pasted' },
 ];
 
 export interface Source {
   readonly tree: RawBranch;
   readonly annotations: Annotations;
-  /** What `compare` compares with. */
-  readonly inForce: RawBranch;
+  /** What `compare` compares with: what is in force, or was so many commits before. */
+  readonly before: (back: number) => Promise<RawBranch>;
 }
 
 /** What stands at a place of `source`. */
-export function shownConfiguration(
+export async function shownConfiguration(
   source: Source,
   at: { readonly schema: Schema; readonly node: RawNode | undefined; readonly path: readonly string[] },
   view: string | undefined,
-): ShownConfiguration {
+): Promise<ShownConfiguration> {
   const { schema, node, path } = at;
   const { annotations } = source;
-  if (view === 'compare') {
-    const lines = renderCompare(source.inForce, source.tree);
+  const compare = /^compare(?: rollback (\d+))?$/.exec(view ?? '');
+  if (compare) {
+    const lines = renderCompare(await source.before(Number(compare[1] ?? 0)), source.tree);
     return { lines, toJSON: () => lines };
   }
   if (node === undefined) return { lines: [], toJSON: () => null };

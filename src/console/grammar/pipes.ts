@@ -8,6 +8,11 @@ export type Pipe =
   /** Another view of the same thing, which only some commands have. */
   | { readonly kind: 'view'; readonly name: string };
 
+/** What a view is called, and what may follow its name. */
+export interface View extends Choice {
+  readonly option?: Choice & { readonly choices: () => readonly Choice[] };
+}
+
 const plain = ['count', 'json', 'no-more'] as const;
 const pipeChoices: readonly Choice[] = [
   { word: 'count', help: 'how many lines there are' },
@@ -43,13 +48,13 @@ export class PipedPlace implements Place {
   /** The place of the command itself. */
   readonly inner: Place;
   readonly pipes: readonly Pipe[];
-  readonly #views: (inner: Place) => readonly Choice[];
+  readonly #views: (inner: Place) => readonly View[];
   /** Behind a `|`: the name of the pipe, or '' when that comes next. */
   readonly #naming: string | undefined;
 
   constructor(
     inner: Place,
-    views: (inner: Place) => readonly Choice[],
+    views: (inner: Place) => readonly View[],
     pipes: readonly Pipe[] = [],
     naming?: string,
   ) {
@@ -61,6 +66,9 @@ export class PipedPlace implements Place {
 
   async next(): Promise<Next> {
     if (this.#naming === 'last') return lines;
+    const option = this.#option();
+    if (option !== undefined && this.#naming === option.word)
+      return { choices: option.choices(), ends: false };
     if (this.#naming === '') {
       const views = this.#viewChoices().map(({ word, help }) => ({ word: firstWord(word), help }));
       return { choices: [...pipeChoices, ...views].sort((a, b) => (a.word < b.word ? -1 : 1)), ends: false };
@@ -71,11 +79,20 @@ export class PipedPlace implements Place {
     }
     if (this.#naming !== undefined) return text;
     const next = this.pipes.length > 0 ? nothingFollows : await this.inner.next();
-    return next.ends ? { ...next, choices: [...next.choices, bar] } : next;
+    const own = option ? [{ word: option.word, help: option.help }] : [];
+    return next.ends ? { ...next, choices: [...next.choices, ...own, bar] } : next;
   }
 
   take(word: string): Place {
     const add = (pipe: Pipe) => new PipedPlace(this.inner, this.#views, [...this.pipes, pipe]);
+    const option = this.#option();
+    if (option !== undefined && this.#naming === option.word) {
+      const name = `${option.of} ${option.word} ${word}`;
+      return new PipedPlace(this.inner, this.#views, [{ kind: 'view', name }]);
+    }
+    if (this.#naming === undefined && word === option?.word) {
+      return new PipedPlace(this.inner, this.#views, this.pipes, word);
+    }
     switch (this.#naming) {
       case undefined:
         if (word === bar.word) return new PipedPlace(this.inner, this.#views, this.pipes, '');
@@ -96,8 +113,16 @@ export class PipedPlace implements Place {
   }
 
   /** A view comes first: pipes behind it work on its text. */
-  #viewChoices(): readonly Choice[] {
+  #viewChoices(): readonly View[] {
     return this.pipes.length === 0 ? this.#views(this.inner) : [];
+  }
+
+  /** Of the view that was just named, and which one that is. */
+  #option() {
+    const [view, ...others] = this.pipes;
+    if (view?.kind !== 'view' || others.length > 0) return undefined;
+    const option = this.#views(this.inner).find(({ word }) => word === view.name)?.option;
+    return option && { ...option, of: view.name };
   }
 }
 

@@ -139,6 +139,24 @@ describe('the configuration mode of the console', () => {
     assert.deepEqual(console.history.lines().slice(1), ['set relay origins 192.0.2.10 pasword']);
   });
 
+  it('compares with what was in force some commits before', async () => {
+    for (const level of ['debug', 'warn']) {
+      await console.command(`set system logLevel ${level}`);
+      await console.command('commit');
+    }
+    await console.command('set system logLevel error');
+    const compared = (from: string) => `[edit system]\n-   logLevel ${from};\n+   logLevel error;\n`;
+    assert.equal(await console.command('show | compare'), compared('warn'));
+    assert.equal(await console.command('show | compare rollback 0'), compared('warn'));
+    assert.equal(await console.command('show | comp rollb 1'), compared('debug'));
+    assert.equal(await console.command('show | compare rollback 2 | match level | count'), '1 lines\n');
+    assert.match(await console.command('show | compare rollback 3'), /"3" is unknown here/);
+    assert.match(await console.command('show | compare | match x rollback 1'), /nothing more|unknown here/);
+    console.type('show | compare rollback ?');
+    await console.sees(/ 0 .* by ann\r\n +1 .* by ann\r\n +2 .* by file[\s\S]*rollback $/);
+    console.type('\x15');
+  });
+
   it('sets a password that is asked for twice and never shown', async () => {
     console.type('password ann\r');
     await console.sees(/New password of ann: $/);
