@@ -131,7 +131,7 @@ export class OperatorConsole implements Closeable {
   /** The configuration has changed. */
   reconfigure(): void {
     const { port = this.#defaultPort, baud } = this.#box.config().console;
-    this.#serial?.configure({ port, baud: Number(baud) });
+    this.#serial?.configure({ port, baud: Number(baud), otherwise: this.#defaultPort });
   }
 
   close(): Promise<void> {

@@ -9,7 +9,11 @@ import { Terminal } from './terminal/index.ts';
 export interface SerialSettings {
   readonly port: string | undefined;
   readonly baud: number;
+  /** Where it is as long as `port` cannot be opened, so that no wrong name locks anybody out. */
+  readonly otherwise?: string | undefined;
 }
+
+type Wanted = SerialSettings & { readonly port: string };
 
 const firstRetryMs = 500;
 const longestRetryMs = 10_000;
@@ -52,7 +56,7 @@ export class SerialConsole implements Closeable {
     if (path === undefined) return;
     const stop = new AbortController();
     this.#stop = stop;
-    this.#serving = before.then(() => this.#serve(path, settings.baud, stop.signal));
+    this.#serving = before.then(() => this.#serve({ ...settings, port: path }, stop.signal));
   }
 
   async #end(): Promise<void> {
@@ -60,7 +64,8 @@ export class SerialConsole implements Closeable {
     await this.#serving;
   }
 
-  async #serve(path: string, baud: number, stop: AbortSignal): Promise<void> {
+  async #serve(settings: Wanted, stop: AbortSignal): Promise<void> {
+    const { port: path } = settings;
     const login = new Login({
       place: path,
       accounts: () => this.#console.facts.accounts(),
@@ -70,12 +75,17 @@ export class SerialConsole implements Closeable {
     let retryMs = firstRetryMs;
     for (;;) {
       try {
-        await using port = await this.#ports.open({ path, baud });
-        this.#alarms.clear(missing, path);
-        this.#log.info('console port open', { path, baud });
+        await using port = await this.#open(settings);
+        this.#log.info('console port open', { path: port.path, baud: settings.baud });
         retryMs = firstRetryMs;
-        await this.#servePort(port, login, stop);
-        if (!stop.aborted) this.#log.warn('console port lost', { path, why: port.lostBecause ?? '' });
+        const back = new AbortController();
+        using _ = port.path === path ? undefined : this.#lookFor(settings, () => back.abort());
+        const leave = AbortSignal.any([stop, back.signal]);
+        await this.#servePort(port, login, leave);
+        this.#alarms.clear(shared, port.path);
+        if (!leave.aborted) {
+          this.#log.warn('console port lost', { path: port.path, why: port.lostBecause ?? '' });
+        }
       } catch (error) {
         const text = describeError(error);
         this.#alarms.raise({ name: missing, subject: path, severity: 'minor', text });
@@ -85,7 +95,33 @@ export class SerialConsole implements Closeable {
       retryMs = Math.min(2 * retryMs, longestRetryMs);
     }
     this.#alarms.clear(missing, path);
-    this.#alarms.clear(shared, path);
+  }
+
+  /** The port that is wanted, or the other one; the alarm says which. */
+  async #open({ port: path, baud, otherwise = path }: Wanted): Promise<SerialPort> {
+    try {
+      const port = await this.#ports.open({ path, baud });
+      this.#alarms.clear(missing, path);
+      return port;
+    } catch (error) {
+      if (otherwise === path) throw error;
+      const port = await this.#ports.open({ path: otherwise, baud }).catch(() => {
+        throw error;
+      });
+      const text = `${describeError(error)}; the console is at ${otherwise} until then`;
+      this.#alarms.raise({ name: missing, subject: path, severity: 'minor', text });
+      return port;
+    }
+  }
+
+  /** Calls `found` when the port that is wanted can be opened. */
+  #lookFor({ port: path, baud }: Wanted, found: () => void): Disposable {
+    return this.#clock.every(longestRetryMs, () => {
+      this.#ports
+        .open({ path, baud })
+        .then((port) => port.close())
+        .then(found, () => {});
+    });
   }
 
   /** One session after the other, until the port is lost or shall be left. */

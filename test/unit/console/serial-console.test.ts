@@ -242,6 +242,35 @@ describe('the console on a serial port', () => {
     assert.deepEqual(alarmNames(), []);
   });
 
+  it('is where it was without a configuration as long as the port of the configuration cannot be opened', async () => {
+    const wanted = '/dev/ttySim1';
+    await operator.sees(/login: $/);
+    serial.configure({ port: wanted, baud: 9600, otherwise: path });
+    await operator.logIn('ann', password);
+    assert.match(
+      alarms.standing()[0]?.text ?? '',
+      /ttySim1: ENOENT.*; the console is at \/dev\/ttySim0 until then/,
+    );
+    const other = new Operator(ports.plugIn(wanted), 1500);
+    await clock.pass(12_000);
+    await other.logIn('ann', password);
+    assert.deepEqual(alarmNames(), []);
+    // The other one is free again.
+    await ports.open({ path, baud: 9600 });
+  });
+
+  it('waits for its port where the other one cannot be opened either', async () => {
+    await operator.sees(/login: $/);
+    ports.unplug(path);
+    serial.configure({ port: '/dev/ttySim1', baud: 9600, otherwise: path });
+    await clock.pass(2000);
+    assert.match(alarms.standing()[0]?.text ?? '', /ttySim1: ENOENT/);
+    const other = new Operator(ports.plugIn('/dev/ttySim1'), 1500);
+    await clock.pass(12_000);
+    await other.logIn('ann', password);
+    assert.deepEqual(alarmNames(), []);
+  });
+
   it('moves to another port', async () => {
     await operator.sees(/login: $/);
     const other = new Operator(ports.plugIn('/dev/ttySim1'), 1500);
