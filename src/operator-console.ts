@@ -154,7 +154,7 @@ function noticesOf({ alarms, configurations }: Box): readonly string[] {
     ...(unconfirmed === undefined
       ? []
       : [
-          `a commit of ${unconfirmed.who} goes back in ${unconfirmed.remainingSeconds} s unless it is confirmed`,
+          `a commit of ${unconfirmed.who} goes back in ${unconfirmed.remainingSeconds} s unless it is confirmed: \`configure\`, \`confirm\``,
         ]),
   ];
 }

@@ -155,7 +155,7 @@ export const commitCommands: readonly Command[] = [
   }),
 ];
 
-/** Of both modes. */
+/** Of the operational mode. */
 export const historyCommands: readonly Command[] = [
   command({
     path: 'show commits',
