@@ -11,7 +11,7 @@ describe('the rescue console', () => {
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'weir-rescue-'));
-    program('systemctl', 'echo "$*" >>"$HERE/asked"; [ "$1" != is-active ] || cat "$HERE/state"');
+    program('systemctl', 'echo "$*" >>"$HERE/asked"; [ "$1" != show ] || cat "$HERE/state"');
     program('journalctl', 'echo "[ 12.3] node: it is broken"');
     program('slot-state', 'echo "primary=a a=good:3 b=good:3 sequence=9"');
     program('verb-update', 'read -r words; echo "update $words" >>"$HERE/asked"; cat "$HERE/answer"');
@@ -20,13 +20,19 @@ describe('the rescue console', () => {
       'read -r words; echo "factory-reset $words" >>"$HERE/asked"; cat "$HERE/answer"',
     );
     writeFileSync(join(folder, 'answer'), 'ok\n');
-    writeFileSync(join(folder, 'state'), 'failed\n');
+    unit('failed', 'failed');
   });
 
   afterEach(() => rmSync(folder, { recursive: true }));
 
   const program = (name: string, body: string) =>
     writeFileSync(join(folder, name), `#!/bin/sh\nHERE=${folder}\n${body}\n`, { mode: 0o755 });
+  /** What systemd says of Weir; each start of a unit has an ID of its own. */
+  const unit = (state: string, step: string, start = '') =>
+    writeFileSync(
+      join(folder, 'state'),
+      `ActiveState=${state}\nSubState=${step}\nInvocationID=${start}\n`,
+    );
   const run = (name: string, input = '') => {
     const { stdout, status } = spawnSync('dash', [join(libexec, name)], {
       encoding: 'utf8',
@@ -47,6 +53,8 @@ describe('the rescue console', () => {
     rmSync(file, { force: true });
     return lines;
   };
+
+  const offered = () => asked().includes('start --no-block weir-rescue.service');
 
   it('says what is wrong and what can be done, and says it again to whatever it does not know', () => {
     const said = type('sh', 'status; sh');
@@ -100,11 +108,37 @@ describe('the rescue console', () => {
     assert.ok(!asked().some((line) => line.startsWith('start')));
     run('rescue-check');
     assert.ok(asked().includes('start --no-block weir-rescue.service'));
-    writeFileSync(join(folder, 'state'), 'active\n');
+    unit('active', 'running', 'f00');
     run('rescue-check');
     assert.ok(asked().includes('stop weir-rescue.service'));
-    writeFileSync(join(folder, 'state'), 'activating\n');
+    unit('failed', 'failed');
     run('rescue-check');
-    assert.ok(!asked().some((line) => line.startsWith('start')), 'counts anew');
+    assert.ok(!offered(), 'counts anew');
+  });
+
+  it('leaves a start alone that goes on for long, as what it found is mended, and is there when it does not end well', () => {
+    unit('activating', 'start', 'f00');
+    for (let minute = 0; minute < 10; minute += 1) {
+      run('rescue-check');
+      assert.ok(!offered(), `minute ${minute}`);
+    }
+    unit('activating', 'auto-restart', 'f00');
+    run('rescue-check');
+    assert.ok(!offered());
+    run('rescue-check');
+    assert.ok(offered());
+  });
+
+  it('is there for a Weir that begins again and again, whatever it does at the moment of the look', () => {
+    for (const [step, start] of [
+      ['start', 'f00'],
+      ['auto-restart', 'f01'],
+      ['start', 'f02'],
+    ] as const) {
+      assert.ok(!offered());
+      unit('activating', step, start);
+      run('rescue-check');
+    }
+    assert.ok(offered());
   });
 });

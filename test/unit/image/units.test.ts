@@ -42,6 +42,18 @@ describe('the units of the image', () => {
     assert.ok(valuesOf('weir.service', 'Environment').includes('UV_THREADPOOL_SIZE=8'));
   });
 
+  it('give up a new version only after all that a slow box that is healthy may need', () => {
+    const minutes = (unit: string, name: string) => {
+      const [value = ''] = valuesOf(unit, name);
+      return Number(/^(\d+)min$/.exec(value)?.[1] ?? Number.NaN);
+    };
+    const start = minutes('weir.service', 'TimeoutStartSec');
+    const deadline = minutes('weir-slot-deadline.timer', 'OnBootSec');
+    // An emulated box was healthy 305 s after its kernel began, without anything to mend.
+    const [machine, toShowIt] = [5, 3];
+    assert.ok(deadline >= machine + start + toShowIt, `${deadline} min, of which a start may take ${start}`);
+  });
+
   for (const verb of rootVerbs) {
     it(`let Weir, and nobody else, ask for ${verb}`, () => {
       const socket = `weir-${verb}.socket`;
