@@ -25,6 +25,9 @@ export interface DiskContent {
 const bootFolder = join(import.meta.dirname, '..', 'boot');
 /** What GRUB reads, where Debian's one looks for it. */
 const bootFiles = ['grub.cfg', 'slots.cfg'];
+/** Where GRUB notes what it booted when the slot state is lost (slots.cfg). It writes in place, and can make no file. */
+const noteFile = 'weir/last.env';
+const emptyNote = Buffer.from('# GRUB Environment Block\n'.padEnd(1024, '#'), 'latin1');
 const slotState = join(import.meta.dirname, '..', 'rauc', 'slot-state');
 
 /** Assembles the disk image out of files: nothing is mounted, no loop device is taken. */
@@ -91,11 +94,13 @@ async function writeBootPartition(
   };
   place('EFI/BOOT/BOOTAA64.EFI', readFileSync(loader));
   for (const name of bootFiles) place(`EFI/debian/${name}`, readFileSync(join(bootFolder, name)));
+  place(noteFile, emptyNote);
   const env = { MTOOLS_SKIP_CHECK: '1' };
   await run('mmd', ['-i', file, '::EFI', '::EFI/BOOT', '::EFI/debian', '::weir'], {
     env: { ...env, SOURCE_DATE_EPOCH: String(timeSeconds) },
   });
-  for (const path of ['EFI/BOOT/BOOTAA64.EFI', ...bootFiles.map((name) => `EFI/debian/${name}`)]) {
+  const placed = ['EFI/BOOT/BOOTAA64.EFI', ...bootFiles.map((name) => `EFI/debian/${name}`), noteFile];
+  for (const path of placed) {
     await run('mcopy', ['-m', '-i', file, join(folder, path), `::${path}`], { env });
   }
 }

@@ -29,10 +29,7 @@ describe('the rescue console', () => {
     writeFileSync(join(folder, name), `#!/bin/sh\nHERE=${folder}\n${body}\n`, { mode: 0o755 });
   /** What systemd says of Weir; each start of a unit has an ID of its own. */
   const unit = (state: string, step: string, start = '') =>
-    writeFileSync(
-      join(folder, 'state'),
-      `ActiveState=${state}\nSubState=${step}\nInvocationID=${start}\n`,
-    );
+    writeFileSync(join(folder, 'state'), `ActiveState=${state}\nSubState=${step}\nInvocationID=${start}\n`);
   const run = (name: string, input = '') => {
     const { stdout, status } = spawnSync('dash', [join(libexec, name)], {
       encoding: 'utf8',

@@ -106,11 +106,11 @@ export interface GrubBoot {
 
 /**
  * Lets the real GRUB (grub-emu) boot from each of `partitions` `times` times, with nothing getting healthy in between. A slot in
- * `unloadable` has no kernel. What GRUB wrote is in the partitions afterwards.
+ * `unloadable` has no kernel. What GRUB wrote is in the partitions afterwards; its note is on a disk of its own and begins empty.
  */
 export function grubBoots(
   partitions: readonly Buffer[],
-  { times, unloadable = '' }: { times: number; unloadable?: Slot | '' },
+  { times, unloadable = '', noted = true }: { times: number; unloadable?: Slot | ''; noted?: boolean },
 ): readonly (readonly GrubBoot[])[] {
   const folder = mkdtempSync(join(tmpdir(), 'weir-grub-'));
   try {
@@ -121,6 +121,10 @@ export function grubBoots(
       writeFileSync(disk, bytes);
       return disk;
     });
+    // Any environment block will do; without "noted" there is none that GRUB could write.
+    const note = join(folder, 'note');
+    writeFileSync(note, noted ? flashed : Buffer.alloc(flashed.length));
+    disks.push(note);
     writeFileSync(join(folder, 'map'), disks.map((disk, index) => `(hd${index}) ${disk}\n`).join(''));
     const boots = 'weir_boots '.repeat(times).trim().split(' ').join('\n');
     writeFileSync(
@@ -130,16 +134,18 @@ export function grubBoots(
         `  if [ "$weir_slot" != "${unloadable}" -a "$weir_booted" = no ]; then`,
         '    echo "BOOT $weir_disk $weir_slot $weir_a_tries $weir_b_tries ."',
         '    set weir_booted=yes',
+        '    set weir_note="(nowhere)"',
         '    set weir_slots="(nowhere)"', // A kernel runs now: what GRUB would do further does not happen.
         '  fi',
         '}',
         'function weir_boots {',
         '  set weir_booted=no',
         '  set weir_slots="($weir_disk)"',
+        `  set weir_note="(hd${partitions.length})/${slotCopies[0].name}"`,
         '  weir_start',
         '}',
         'source "$prefix/slots.cfg"',
-        ...disks.flatMap((_, index) => [`set weir_disk=hd${index}`, boots]),
+        ...partitions.flatMap((_, index) => [`set weir_disk=hd${index}`, boots]),
         'reboot',
         '',
       ].join('\n'),
@@ -153,8 +159,8 @@ export function grubBoots(
     for (const [, disk, slot, a, b] of stdout.matchAll(/BOOT hd(\d+) ([ab]) (\d) (\d) \./g)) {
       found[Number(disk)]?.push({ slot: slot as Slot, tries: { a: Number(a), b: Number(b) } });
     }
-    disks.forEach((disk, index) => {
-      partitions[index]?.set(readFileSync(disk));
+    partitions.forEach((bytes, index) => {
+      bytes.set(readFileSync(disks[index] as string));
     });
     return found;
   } finally {

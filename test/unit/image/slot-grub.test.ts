@@ -94,13 +94,56 @@ describe('GRUB chooses a slot', function () {
     }
   });
 
-  it('when both copies are destroyed: the first one that can be loaded', () => {
-    const empty = Buffer.from(flashed);
-    for (const { offset } of slotCopies) empty.fill(0, offset, offset + 1024);
-    const boots = (unloadable: Slot | '') =>
-      grubBoots([Buffer.from(empty)], { times: 2, unloadable })[0]?.map(({ slot }) => slot);
-    assert.deepEqual(boots(''), ['a', 'a']);
-    assert.deepEqual(boots('a'), ['b', 'b']);
+  describe('when both copies are lost', () => {
+    const lost: Readonly<Record<string, () => Buffer>> = {
+      'are empty': () => {
+        const bytes = Buffer.from(flashed);
+        for (const { offset } of slotCopies) bytes.fill(0, offset, offset + 1024);
+        return bytes;
+      },
+      'say what they cannot say': () => {
+        const bytes = Buffer.from(flashed);
+        for (const { offset } of slotCopies) {
+          bytes.write('weir_primary=c', bytes.indexOf('weir_primary=', offset), 'latin1');
+        }
+        return bytes;
+      },
+      'are gone with their file system': () => Buffer.alloc(flashed.length, 0xff),
+    };
+    for (const [how, make] of Object.entries(lost)) {
+      const boots = (unloadable: Slot | '', noted = true) => {
+        const partition = make();
+        const found = grubBoots([partition], { times: 5, unloadable, noted });
+        assert.ok(partition.equals(make()), 'nothing is written that could be taken for a state');
+        return (found[0] ?? []).map(({ slot }) => slot).join('');
+      };
+
+      it(`as they ${how}: by turns, so that one that hangs does not keep the other from being booted`, () => {
+        assert.equal(boots(''), 'ababa');
+      });
+
+      it(`as they ${how}: the only one that can be loaded`, () => {
+        assert.equal(boots('a'), 'bbbbb');
+        assert.equal(boots('b'), 'aaaaa');
+      });
+
+      it(`as they ${how}, and there is no place for a note: the first one that can be loaded`, () => {
+        assert.equal(boots('', false), 'aaaaa');
+        assert.equal(boots('a', false), 'bbbbb');
+      });
+    }
+
+    it('by turns, until one is healthy and says so', () => {
+      using box = new SlotBox();
+      const empty = lost['are empty']?.() as Buffer;
+      for (const slot of slots) {
+        box.write(empty);
+        assert.equal(box.run(['mark-good'], slot).status, 0);
+        assert.deepEqual(box.state(), { primary: slot, a: good3, b: good3 });
+        const [boots = []] = grubBoots([box.read()], { times: 2 });
+        assert.equal(boots.map((boot) => boot.slot).join(''), slot.repeat(2));
+      }
+    });
   });
 
   it('and writes within the first sector of a copy, wherever a cut tears it a whole state is left', () => {
