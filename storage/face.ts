@@ -99,6 +99,16 @@ export interface ClockCorrection {
   readonly offsetMs: number;
 }
 
+/** What earlier runs of a boot wrote before its wall clock was synchronised. */
+export interface UntrustedTimes {
+  /** The newest such record. Its times, told against monotonic, show by how much that clock is wrong. */
+  readonly newest: StoredEntry;
+  /** For whom such records were written. */
+  readonly destinations: readonly string[];
+  /** Whether by how much they are wrong was signed after the newest of them. */
+  readonly corrected: boolean;
+}
+
 export interface EntryQuery {
   /** Only entries with a higher sequence. */
   readonly after?: number | undefined;
@@ -228,6 +238,8 @@ export interface Store extends StoreReader {
   readonly bootEpoch: number;
   /** Stay open until each is given its record by `finish`. */
   readonly leftOpen: readonly LeftOpenSession[];
+  /** Found at the opening, of this boot; undefined when there was nothing of the kind. */
+  readonly untrustedTimes: UntrustedTimes | undefined;
   readonly ledger: Ledger;
   readonly outbox: Outbox;
   readonly health: StoreHealth;

@@ -38,5 +38,6 @@ export {
   type StoreOptions,
   type StoreReader,
   storeHealths,
+  type UntrustedTimes,
 } from './face.ts';
 export { openReader, openStore } from './store.ts';

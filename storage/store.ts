@@ -12,6 +12,7 @@ import {
   type StoreHealth,
   type StoreOptions,
   type StoreReader,
+  type UntrustedTimes,
 } from './face.ts';
 import type { Opened } from './worker/messages.ts';
 import { type Told, WorkerPort } from './worker-port.ts';
@@ -102,6 +103,7 @@ class WorkerStore implements Store {
   readonly device: DeviceIdentity;
   readonly bootEpoch: number;
   readonly leftOpen: readonly LeftOpenSession[];
+  readonly untrustedTimes: UntrustedTimes | undefined;
   readonly ledger: Ledger;
   readonly outbox: Outbox;
   readonly #port: WorkerPort;
@@ -114,6 +116,7 @@ class WorkerStore implements Store {
     this.device = opened.device;
     this.bootEpoch = opened.bootEpoch;
     this.leftOpen = opened.leftOpen.map((session) => ({ ...session, facts: JSON.parse(session.facts) }));
+    this.untrustedTimes = opened.untrustedTimes;
     const onDamaged = (sequences: readonly number[]) => teller.damaged(sequences);
     this.ledger = {
       ...ledgerReader(port, onDamaged),

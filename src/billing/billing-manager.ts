@@ -13,7 +13,7 @@ import type { Config } from '../config/index.ts';
 import { Meter, type UsageSample } from '../meter/index.ts';
 import { TerminateCause } from '../protocol/index.ts';
 import type { Admission, Admitted, SessionStart, ViewerSummary } from '../session/index.ts';
-import { BootClock } from './boot-clock.ts';
+import { BootClock, toldBefore } from './boot-clock.ts';
 import { type ChainReaders, ChainUpkeep } from './chain-upkeep.ts';
 import { RecordIds } from './record-id.ts';
 import { TermsBook } from './terms.ts';
@@ -114,7 +114,7 @@ export class BillingManager implements Admission, SessionStart, Closeable {
     this.#alarms = alarms;
     this.#clock = clock;
     this.#log = log;
-    const bootClock = new BootClock(clock, options.synchronised);
+    const bootClock = new BootClock(clock, options.synchronised, toldBefore(store));
     this.#bootClock = bootClock;
     const { readers = { noteDeliveries: () => [], giveUp: async () => {} } } = options;
     this.#upkeep = new ChainUpkeep({ store, config, bootClock, readers, clock, log });

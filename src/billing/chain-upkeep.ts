@@ -54,11 +54,15 @@ export class ChainUpkeep implements Disposable {
   /** `track`: the end of the box waits for what it is given. */
   open(track: (work: Promise<void>) => void): void {
     this.#timers.add(this.#clock.every(retentionMs, () => void this.#retain()));
-    if (this.#bootClock.trusted) return;
-    // As soon as the clock is known, the offset of what was told before is signed into the chain, once a boot; later when the disk
+    // Whoever ran before in this boot may have known the clock too late to sign that, or have ended before it was known.
+    const { untrustedTimes: before } = this.#store;
+    const owed = before !== undefined && !before.corrected;
+    if (this.#bootClock.trusted && !owed) return;
+    if (owed) this.toldUntrusted(before.destinations);
+    // As soon as the clock is known, the offset of what was told before is signed into the chain, once; later when the disk
     // does not take it.
     let correcting = false;
-    const watch = this.#clock.every(clockWatchMs, () => {
+    const correct = () => {
       if (correcting || !this.#bootClock.trusted || this.#store.health === 'full') return;
       correcting = true;
       const stored = () => {
@@ -69,8 +73,10 @@ export class ChainUpkeep implements Disposable {
         correcting = false;
       };
       track(this.#correctClock().then(stored).finally(over));
-    });
+    };
+    const watch = this.#clock.every(clockWatchMs, correct);
     this.#timers.add(watch);
+    correct();
   }
 
   /** A record of this boot whose times may be wrong goes to these. */

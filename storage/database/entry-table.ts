@@ -1,4 +1,4 @@
-import type { ChainHead, ClockCorrection, EntryPage, EntryQuery } from '../face.ts';
+import type { ChainHead, ClockCorrection, EntryPage, EntryQuery, UntrustedTimes } from '../face.ts';
 import { type EntryRow, fromRow, type LedgerEntry, toRow, toStored } from './entry-row.ts';
 import type { Database, Statement } from './sqlite.ts';
 
@@ -24,6 +24,9 @@ export class EntryTable {
   readonly #hashOf: Statement;
   readonly #remove: Statement;
   readonly #fact: Statement;
+  readonly #newestUntrusted: Statement;
+  readonly #clockAfter: Statement;
+  readonly #untrustedFor: Statement;
 
   constructor(db: Database) {
     this.#insert = db.prepare(
@@ -50,6 +53,17 @@ export class EntryTable {
     );
     this.#fact = db.prepare("SELECT 1 FROM entry WHERE sequence <= ? AND kind <> 'anchor' LIMIT 1");
     this.#remove = db.prepare('DELETE FROM entry WHERE sequence <= ?');
+    this.#newestUntrusted = db.prepare(
+      `SELECT * FROM entry WHERE boot_epoch = ? AND clock_trusted = 0 AND kind = 'usage'
+       ORDER BY sequence DESC LIMIT 1`,
+    );
+    this.#clockAfter = db.prepare(
+      "SELECT 1 FROM entry WHERE boot_epoch = ? AND sequence > ? AND kind = 'clock' LIMIT 1",
+    );
+    this.#untrustedFor = db.prepare(
+      `SELECT DISTINCT name.value AS name FROM entry, json_each(entry.destinations) AS name
+       WHERE boot_epoch = ? AND clock_trusted = 0 AND kind = 'usage'`,
+    );
   }
 
   insert(entry: LedgerEntry): void {
@@ -109,6 +123,20 @@ export class EntryTable {
   corrections(): readonly ClockCorrection[] {
     const rows = this.#corrections.all() as Array<{ boot_epoch: bigint; offset_ms: bigint }>;
     return rows.map((row) => ({ bootEpoch: Number(row.boot_epoch), offsetMs: Number(row.offset_ms) }));
+  }
+
+  /** What that boot wrote before its clock was known. */
+  untrustedTimes(bootEpoch: number): UntrustedTimes | undefined {
+    const epoch = BigInt(bootEpoch);
+    const row = this.#newestUntrusted.get(epoch) as EntryRow | undefined;
+    const newest = row && fromRow(row);
+    if (newest === undefined) return undefined;
+    const names = this.#untrustedFor.all(epoch) as Array<{ name: string }>;
+    return {
+      newest: toStored(newest),
+      destinations: names.map(({ name }) => name),
+      corrected: this.#clockAfter.get(epoch, BigInt(newest.sequence)) !== undefined,
+    };
   }
 
   /** The first entry up to `until` whose time is not before `time`. */

@@ -59,6 +59,8 @@ const migrations: readonly string[] = [
     body TEXT NOT NULL
   ) STRICT;
   CREATE UNIQUE INDEX entry_session ON entry (session_id) WHERE session_id IS NOT NULL;
+  -- Few: what was written before the clock of a boot was known, and by how much that was wrong.
+  CREATE INDEX entry_clock ON entry (boot_epoch, sequence) WHERE clock_trusted = 0 OR kind = 'clock';
   CREATE TRIGGER entry_is_final BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries only grow'); END;
 
   CREATE TABLE correction (boot_epoch INTEGER PRIMARY KEY, offset_ms INTEGER NOT NULL) STRICT;

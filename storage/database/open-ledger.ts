@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import type { LeftOpenSession } from '../face.ts';
+import type { LeftOpenSession, UntrustedTimes } from '../face.ts';
 import { type DeviceKey, keyError, loadDeviceKey } from './device-key.ts';
 import type { StoreFiles } from './files.ts';
 import { deviceOf, findDamage, isLogLost } from './inspection.ts';
@@ -17,6 +17,8 @@ export interface OpenedLedger {
   readonly state: StateFile;
   readonly run: Run;
   readonly leftOpen: ReadonlyArray<Omit<LeftOpenSession, 'facts'> & { readonly facts: string }>;
+  /** What earlier runs of this boot wrote before its clock was known. */
+  readonly untrustedTimes: UntrustedTimes | undefined;
   /** What was lost or damaged, for a person; undefined when nothing was. */
   readonly damage: string | undefined;
 }
@@ -67,6 +69,7 @@ export function openLedger(
     assertSameFolder(files, key);
     const bootEpoch = state.epochOf(facts.bootId, file.runs.newest());
     const left = leftOpen(file, bootEpoch);
+    const untrustedTimes = file.entries.untrustedTimes(bootEpoch);
     const run = file.transaction(() => {
       if (jumps) {
         const sequenceBelow = state.state?.sequenceBelow ?? 0;
@@ -78,7 +81,7 @@ export function openLedger(
       return before.run;
     });
     state.begin({ bootEpoch, bootId: facts.bootId, nextSequence: (file.entries.head()?.sequence ?? 0) + 1 });
-    return { file, key, state, run, leftOpen: left, damage };
+    return { file, key, state, run, leftOpen: left, untrustedTimes, damage };
   } catch (error) {
     file.close();
     throw error;

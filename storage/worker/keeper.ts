@@ -61,11 +61,12 @@ export class Keeper {
   }
 
   get opened(): Opened {
-    const { key, run, leftOpen } = this.#ledger;
+    const { key, run, leftOpen, untrustedTimes } = this.#ledger;
     return {
       device: { id: key.id, publicKey: key.publicKey },
       bootEpoch: run.bootEpoch,
       leftOpen,
+      untrustedTimes,
     };
   }
 

@@ -1,7 +1,7 @@
 import { type ErrorCode, type ErrorFields, isWeirError, WeirError } from '#base';
 import type { Reads } from '../database/reads.ts';
 import type { Writes } from '../database/writes.ts';
-import type { DeviceIdentity, LeftOpenSession, StoreHealth } from '../face.ts';
+import type { DeviceIdentity, LeftOpenSession, StoreHealth, UntrustedTimes } from '../face.ts';
 
 /** What the worker is started with. */
 export type WorkerTask =
@@ -34,6 +34,7 @@ export interface Opened {
   readonly device: DeviceIdentity;
   readonly bootEpoch: number;
   readonly leftOpen: ReadonlyArray<Omit<LeftOpenSession, 'facts'> & { readonly facts: string }>;
+  readonly untrustedTimes: UntrustedTimes | undefined;
 }
 
 /** What the worker tells. */

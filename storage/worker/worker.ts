@@ -57,7 +57,8 @@ function keep(task: WorkerTask & { mode: 'keep' }): void {
 
 function read(folder: string): void {
   const reading = openReading(folder);
-  tell({ kind: 'opened', opened: { device: reading.device, bootEpoch: 0, leftOpen: [] } });
+  const { device } = reading;
+  tell({ kind: 'opened', opened: { device, bootEpoch: 0, leftOpen: [], untrustedTimes: undefined } });
   port?.on('message', ({ id, name, argument }: Request) => {
     if (name === 'close') {
       answer(id, () => reading.close());

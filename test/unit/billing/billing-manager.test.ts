@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { createPublicKey } from 'node:crypto';
 import { Alarms, isWeirError, Signal, silentLog, WeirError } from '#base';
-import type { Store, StoreHealth } from '#storage';
+import { type Store, type StoreHealth, verifyChain } from '#storage';
 import { BillingManager, Unrecorded } from '../../../src/billing/index.ts';
 import { parseConfig } from '../../../src/config/index.ts';
+import { recordRows } from '../../../src/operations/records.ts';
 import { TerminateCause } from '../../../src/protocol/index.ts';
+import { usageEntry } from '../../../src/upload/outgoing-entry.ts';
 import { HandClock, settled } from '../session/scripted.ts';
 import { BilledViewer, entriesOf, RecordsFolder, recordsOf } from './billed-viewer.ts';
 
@@ -277,6 +280,147 @@ describe('BillingManager', () => {
     });
   });
 
+  describe('started again in a boot whose clock was not synchronised at first', () => {
+    const trueAheadMs = 1_700_000_000_000;
+    /** A session of two seconds. */
+    const bill = async (billing: BillingManager, sessionId: string) => {
+      const viewer = new BilledViewer(sessionId);
+      await billing.started(viewer);
+      await clock.pass(2000);
+      billing.ended(viewer.end(clock.monoNs()));
+      await billing.settled();
+    };
+    /** Ends the run that was and starts another one. */
+    const startAgain = async (bootId?: string) => {
+      await opened.at(-1)?.close();
+      await folder.reopen(bootId);
+      return billingOn();
+    };
+    const becomeKnown = () => {
+      clock.setAheadMs = trueAheadMs;
+      synchronised = true;
+    };
+    const kinds = async () => (await entriesOf(folder.store)).map(({ kind }) => kind);
+    const exportedTimes = async () => {
+      const times: Record<string, unknown> = {};
+      const damaged = () => assert.fail('damaged');
+      for await (const row of recordRows(folder.store, { damaged })) {
+        times[row.sessionId] = [row.startedAt, row.clockCorrected];
+      }
+      return times;
+    };
+
+    it('signs by how much records were wrong that were written before it was known, whoever had them', async () => {
+      synchronised = false;
+      await bill(billingOn(), 'session-1');
+      becomeKnown();
+      await (await startAgain()).settled();
+      assert.deepEqual(await kinds(), ['usage', 'clock']);
+      assert.deepEqual(await folder.store.ledger.corrections(), [
+        { bootEpoch: folder.store.bootEpoch, offsetMs: trueAheadMs },
+      ]);
+      assert.deepEqual(await exportedTimes(), { 'session-1': ['2023-11-14T22:13:21.000Z', true] });
+      const [entry] = await entriesOf(folder.store);
+      assert.ok(entry !== undefined);
+      const uploaded = usageEntry(entry, await folder.store.ledger.corrections());
+      assert.deepEqual(uploaded.times, {
+        startedAt: '2023-11-14T22:13:21.000Z',
+        endedAt: '2023-11-14T22:13:23.000Z',
+        correctedByMs: trueAheadMs,
+        known: true,
+      });
+      for (const name of ['auditor', 'collector']) {
+        const { entries: waiting } = await folder.store.outbox.waiting(name);
+        assert.equal(waiting.at(-1)?.kind, 'clock', `${name}, who may have the record as it was`);
+      }
+      const key = createPublicKey(folder.store.device.publicKey);
+      assert.deepEqual((await verifyChain(await entriesOf(folder.store), key)).faults, []);
+    });
+
+    it('signs it once, however often it is started', async () => {
+      synchronised = false;
+      await bill(billingOn(), 'session-1');
+      becomeKnown();
+      for (let start = 0; start < 3; start++) await (await startAgain()).settled();
+      assert.deepEqual(await kinds(), ['usage', 'clock']);
+    });
+
+    it('goes on by the clock of the first start, so that one offset corrects what all of them told', async () => {
+      synchronised = false;
+      await bill(billingOn(), 'session-1');
+      clock.setAheadMs = 86_400_000;
+      await bill(await startAgain(), 'session-2');
+      clock.setAheadMs = 5_000_000;
+      await bill(await startAgain(), 'session-3');
+      becomeKnown();
+      await (await startAgain()).settled();
+      assert.deepEqual(await kinds(), ['usage', 'usage', 'usage', 'clock']);
+      assert.deepEqual(await exportedTimes(), {
+        'session-1': ['2023-11-14T22:13:21.000Z', true],
+        'session-2': ['2023-11-14T22:13:23.000Z', true],
+        'session-3': ['2023-11-14T22:13:25.000Z', true],
+      });
+    });
+
+    it('signs it anew for what was written after it, by a start that found the clock unknown once more', async () => {
+      synchronised = false;
+      await (await startAgain()).settled();
+      becomeKnown();
+      await clock.pass(6000);
+      await opened.at(-1)?.settled();
+      assert.deepEqual(await kinds(), ['clock']);
+      synchronised = false;
+      clock.setAheadMs = 1_000_000_000_000;
+      await bill(await startAgain(), 'session-1');
+      becomeKnown();
+      await (await startAgain()).settled();
+      assert.deepEqual(await kinds(), ['clock', 'usage', 'clock']);
+      assert.deepEqual(await exportedTimes(), { 'session-1': ['2023-11-14T22:13:27.000Z', true] });
+    });
+
+    it('closes a session left open by the same clock, and what follows it', async () => {
+      synchronised = false;
+      await billingOn().started(new BilledViewer('session-1'));
+      await clock.pass(3000);
+      clock.setAheadMs = 86_400_000;
+      await bill(await startAgain(), 'session-2');
+      becomeKnown();
+      await (await startAgain()).settled();
+      assert.deepEqual(await kinds(), ['usage', 'usage', 'clock']);
+      assert.deepEqual(await exportedTimes(), {
+        'session-1': ['2023-11-14T22:13:21.000Z', true],
+        'session-2': ['2023-11-14T22:13:24.000Z', true],
+      });
+    });
+
+    it('has nothing to sign when there was but a session left open: its record has the right times', async () => {
+      synchronised = false;
+      await billingOn().started(new BilledViewer('session-1'));
+      await clock.pass(3000);
+      becomeKnown();
+      await (await startAgain()).settled();
+      assert.deepEqual(await kinds(), ['usage']);
+      assert.deepEqual(await exportedTimes(), { 'session-1': ['2023-11-14T22:13:21.000Z', false] });
+    });
+
+    it('has nothing to sign when no record was written', async () => {
+      synchronised = false;
+      billingOn();
+      becomeKnown();
+      await (await startAgain()).settled();
+      assert.deepEqual(await kinds(), []);
+    });
+
+    it('says nothing of the clock of another boot, of which nobody knows any more', async () => {
+      synchronised = false;
+      await bill(billingOn(), 'session-1');
+      becomeKnown();
+      await (await startAgain('boot-2')).settled();
+      assert.deepEqual(await kinds(), ['usage']);
+      assert.deepEqual(await exportedTimes(), { 'session-1': ['1970-01-01T00:00:01.000Z', false] });
+    });
+  });
+
   describe('when records cannot be stored', () => {
     /** The real store behind a disk whose faults a test decides. */
     class FaultyDisk {
@@ -315,6 +459,7 @@ describe('BillingManager', () => {
           device: real.device,
           bootEpoch: real.bootEpoch,
           leftOpen: real.leftOpen,
+          untrustedTimes: real.untrustedTimes,
           outbox: real.outbox,
           ledger: { ...real.ledger, start, checkpoint, correctClock },
           get health() {

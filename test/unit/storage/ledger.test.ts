@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createPublicKey, verify } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { isWeirError } from '#base';
-import { chainHash, type JsonObject, openReader } from '#storage';
+import { chainHash, type JsonObject, openReader, type Store } from '#storage';
 import { all, assertProven, bill, end, Folder, open, outline, prove, session } from './box.ts';
 
 const counters = { txBytes: 0n, txPackets: 0n, droppedPackets: 0n, reportedLostPackets: 0n };
@@ -134,6 +134,42 @@ describe('the ledger', () => {
     assert.deepEqual(await all(store.ledger, { since: 400_000, until: 502_000 }), [wrong]);
     assert.deepEqual(await all(store.ledger, { until: 400_000 }), [right]);
     await assertProven(store);
+  });
+
+  it('knows at its opening what was written in this boot before the clock was known, until that is corrected', async () => {
+    using folder = new Folder();
+    const startAgain = async (bootId: string, write: (store: Store) => Promise<unknown> = async () => {}) => {
+      await using store = await open(folder.path, { bootId });
+      await write(store);
+      return store.untrustedTimes;
+    };
+    const untrusted = (id: string, deliveries: string[]) => end(id, { clockTrusted: false, deliveries });
+    const correct = ({ ledger, bootEpoch }: Store) => ledger.correctClock({ bootEpoch, offsetMs: 7, at: 8 });
+    assert.equal(
+      await startAgain('boot-a', ({ ledger }) => ledger.finish(untrusted('old', ['x']))),
+      undefined,
+    );
+    assert.equal(await startAgain('boot-b', ({ ledger }) => ledger.finish(end('right'))), undefined);
+    assert.equal(
+      await startAgain('boot-b', ({ ledger }) => ledger.finish(untrusted('a', ['x', 'y']))),
+      undefined,
+    );
+    const first = await startAgain('boot-b', ({ ledger }) => ledger.finish(untrusted('b', ['y', 'z'])));
+    assert.deepEqual([first?.newest.sequence, first?.destinations, first?.corrected], [3, ['x', 'y'], false]);
+    const second = await startAgain('boot-b', correct);
+    assert.deepEqual(
+      [second?.newest.sequence, second?.destinations.toSorted(), second?.corrected],
+      [4, ['x', 'y', 'z'], false],
+    );
+    const third = await startAgain('boot-b', ({ ledger }) => ledger.finish(untrusted('c', [])));
+    assert.deepEqual([third?.newest.sequence, third?.corrected], [4, true]);
+    const fourth = await startAgain('boot-b');
+    assert.deepEqual(
+      [fourth?.newest.sequence, fourth?.corrected],
+      [6, false],
+      'written after the correction',
+    );
+    assert.equal(await startAgain('boot-c'), undefined, 'of another boot');
   });
 
   it('tells those who are to know of a correction, and of an anchor', async () => {
