@@ -46,6 +46,8 @@ export class Configurations implements Closeable {
   readonly #alarms: Alarms;
   #follower: Follower | undefined;
   #active: Committed | undefined;
+  /** The file is not what is in force, though nothing waits to be confirmed: a commit is to write it, even one without changes. */
+  #fileLeft = false;
   #window: Window | undefined;
   #reverted: RevertedCommit | undefined;
   /** Rises whenever something else is in force; candidates know which one they were taken from. */
@@ -84,6 +86,7 @@ export class Configurations implements Closeable {
     const configurations = new Configurations({ file, folder, clock, log, alarms });
     const opened = await openConfiguration({ file, folder, clock, log, alarms });
     configurations.#active = opened.active;
+    configurations.#fileLeft = opened.fileLeft;
     configurations.#reverted = opened.reverted;
     await folder.spare.hold();
     return configurations;
@@ -179,8 +182,8 @@ export class Configurations implements Closeable {
   history(): readonly CommitFacts[] {
     const kept = this.#folder.list();
     const active = this.#active?.commit;
-    // Without room on the disk it may not be among those that are kept.
-    const all = active && kept[0]?.number !== active.number ? [factsOf(active), ...kept] : kept;
+    // Without room on the disk it may not be among those that are kept; and later ones may not be of use to this version.
+    const all = active ? [factsOf(active), ...kept.filter(({ number }) => number !== active.number)] : kept;
     return this.#window ? [factsOf(this.#window.commit), ...all] : all;
   }
 
@@ -230,7 +233,7 @@ export class Configurations implements Closeable {
     if (same && this.#window && confirmMinutes === undefined) {
       return { kind: 'confirmed', commit: await this.#confirm(this.#window), restarts: [] };
     }
-    if (same && this.#active && confirmMinutes === undefined) {
+    if (same && this.#active && !this.#fileLeft && confirmMinutes === undefined) {
       return { kind: 'unchanged', commit: factsOf(this.#active.commit), restarts: [] };
     }
     if (base !== this.#revision) {
@@ -324,6 +327,7 @@ export class Configurations implements Closeable {
   async #counts(prepared: PreparedCommit, config: Config): Promise<void> {
     this.#closeWindow();
     this.#active = { commit: prepared.commit, config };
+    this.#fileLeft = false;
     this.#reverted = undefined;
     this.#alarms.clear('config.reverted');
     this.#alarms.clear('config.damaged');

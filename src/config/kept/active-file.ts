@@ -11,7 +11,10 @@ import { sha256 } from './sealed.ts';
 /** What a configuration file turned out to be. */
 export type ReadFile =
   | { readonly kind: 'missing' }
+  /** No configuration to any version of Weir: torn, or not to be read. */
   | { readonly kind: 'bad'; readonly why: string; readonly sha256: string | undefined }
+  /** A whole file, but not one that this version takes. Another version may. */
+  | { readonly kind: 'rejected'; readonly why: string; readonly sha256: string; readonly stamp: FileStamp }
   | {
       readonly kind: 'good';
       readonly tree: RawBranch;
@@ -30,26 +33,27 @@ export class ActiveFile {
 
   async read(): Promise<ReadFile> {
     let bytes: Buffer;
+    let stamp: FileStamp;
     try {
       bytes = await readFile(this.#named);
+      const { ino, mtimeMs } = await stat(this.#named, { bigint: true });
+      stamp = { inode: String(ino), modifiedMs: Number(mtimeMs) };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { kind: 'missing' };
       return { kind: 'bad', why: describeError(error), sha256: undefined };
     }
     const hash = sha256(bytes);
-    const bad = (why: string) => ({ kind: 'bad', why, sha256: hash }) as const;
     let tree: unknown;
     try {
       tree = upgradeTree(JSON.parse(bytes.toString('utf8')));
     } catch (error) {
-      return bad(`it is not JSON: ${describeError(error)}`);
+      return { kind: 'bad', why: `it is not JSON: ${describeError(error)}`, sha256: hash };
     }
     const { config, faults } = checkConfig(tree);
     if (!config || !isBranch(tree)) {
-      return bad(faults.map(({ path, text }) => `${path || 'the whole'}: ${text}`).join('; '));
+      const why = faults.map(({ path, text }) => `${path || 'the whole'}: ${text}`).join('; ');
+      return { kind: 'rejected', why, sha256: hash, stamp };
     }
-    const { ino, mtimeMs } = await stat(this.#named, { bigint: true });
-    const stamp = { inode: String(ino), modifiedMs: Number(mtimeMs) };
     return { kind: 'good', tree, config, sha256: hash, stamp };
   }
 

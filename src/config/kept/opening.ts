@@ -16,6 +16,8 @@ export interface Committed {
 export interface Opened {
   /** Undefined: there is no configuration to begin with. */
   readonly active: Committed | undefined;
+  /** The configuration file was left, though something else is in force: the next commit replaces it. */
+  readonly fileLeft: boolean;
   readonly reverted: RevertedCommit | undefined;
 }
 
@@ -29,19 +31,21 @@ interface OpeningOptions {
 
 /**
  * Finds the configuration to begin with. The file counts where it is good: as it was committed, or as somebody has
- * written it meanwhile. Where it is damaged or missing, the newest commit that is good counts.
+ * written it meanwhile. Where it is damaged or missing, the newest commit that is good counts. The file is made whole only
+ * where that brings back what was committed last: one that this version does not take is there for the version before, which
+ * may have to come back.
  */
 export async function openConfiguration(options: OpeningOptions): Promise<Opened> {
   const { file, folder, log } = options;
   const read = await file.read();
   await settlePrepared(folder, read);
   const newest = folder.list()[0]?.number ?? 0;
-  const active = await activeFrom(options, read);
+  const { active, fileLeft } = await activeFrom(options, read);
   if (active) {
     const { number, who, at } = active.commit;
     log.info('configuration', { commit: number, who, committedAt: new Date(at).toISOString() });
   } else log.warn('no configuration: waiting for a first commit');
-  return { active, reverted: await settleUnconfirmed(options, active, newest) };
+  return { active, fileLeft, reverted: await settleUnconfirmed(options, active, newest) };
 }
 
 /** The file says whether a commit that was under way had been made. */
@@ -52,32 +56,52 @@ async function settlePrepared(folder: CommitFolder, read: ReadFile): Promise<voi
   else await folder.discardPrepared();
 }
 
-async function activeFrom(options: OpeningOptions, read: ReadFile): Promise<Committed | undefined> {
-  const { folder, alarms } = options;
+async function activeFrom(options: OpeningOptions, read: ReadFile): Promise<Omit<Opened, 'reverted'>> {
+  const { file, folder, log, alarms } = options;
   const [newestFacts] = folder.list();
   const newest = newestFacts && (await folder.read(newestFacts.number));
-  if (read.kind === 'good') {
+  const decayed = newest !== undefined && hasDecayed(read, newest);
+  if (read.kind === 'good' && !decayed) {
     const { tree, config, sha256: fileSha256, stamp: fileStamp } = read;
-    if (newest?.fileSha256 === fileSha256) return { commit: newest, config };
-    if (newest === undefined || !sameStamp(newest.fileStamp, fileStamp)) {
-      return { commit: await keepForeign(options, { tree, fileSha256, fileStamp }, newest), config };
-    }
+    const isNewest = newest?.fileSha256 === fileSha256;
+    const commit = isNewest ? newest : await keepForeign(options, { tree, fileSha256, fileStamp }, newest);
+    return { active: { commit, config }, fileLeft: false };
   }
-  if (read.kind === 'missing' && newest === undefined) return undefined;
-  const why =
-    read.kind === 'missing' ? 'it is gone' : read.kind === 'bad' ? read.why : 'its content has decayed';
+  if (read.kind === 'missing' && newest === undefined) return { active: undefined, fileLeft: false };
   const good = await newestGood(folder);
-  const instead = good ? `commit ${good.commit.number} is in force` : 'nothing earlier is kept';
+  const fileLeft = (read.kind === 'rejected' && !decayed) || good?.commit.number !== newestFacts?.number;
+  const instead = good
+    ? `commit ${good.commit.number} is in force${fileLeft ? ' and the file left as it is' : ''}`
+    : 'nothing earlier is kept';
   alarms.raise({
     name: 'config.damaged',
     severity: 'critical',
-    text: `the configuration file cannot be used, ${instead}: ${why}`,
+    text: `the configuration file cannot be used, ${instead}: ${whyUnused(read, decayed)}`,
   });
-  return good && (await restore(options, read, good));
+  if (good === undefined) return { active: undefined, fileLeft: true };
+  if (!fileLeft) return { active: await restore(options, read, good), fileLeft };
+  // The next commit replaces it.
+  if (read.kind !== 'missing') {
+    await file
+      .setAside()
+      .catch((error) => log.warn('configuration file not set aside', { error: describeError(error) }));
+  }
+  return { active: good, fileLeft };
 }
 
-const sameStamp = (a: Commit['fileStamp'], b: Commit['fileStamp']): boolean =>
-  a.inode === b.inode && a.modifiedMs === b.modifiedMs;
+function whyUnused(read: ReadFile, decayed: boolean): string {
+  if (read.kind === 'missing') return 'it is gone';
+  return decayed || read.kind === 'good' ? 'its content has decayed' : read.why;
+}
+
+/** It is the file as it was committed, written by nobody since, and has another content. */
+function hasDecayed(read: ReadFile, newest: Commit): boolean {
+  if (read.kind !== 'good' && read.kind !== 'rejected') return false;
+  const { inode, modifiedMs } = newest.fileStamp;
+  return (
+    read.sha256 !== newest.fileSha256 && read.stamp.inode === inode && read.stamp.modifiedMs === modifiedMs
+  );
+}
 
 /** Somebody has written the file: that is a commit as well. Without room to keep it, it is in force all the same. */
 async function keepForeign(

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'n
 import { join } from 'node:path';
 import { isWeirError } from '#base';
 import { Candidate, type Configurations, parseConfig, renderCompare } from '../../../src/config/index.ts';
+import { seal, sha256 } from '../../../src/config/kept/sealed.ts';
 import { HandClock } from '../session/scripted.ts';
 import { BoxFolder, named, type OpenBox, smallest, standing } from './box-folder.ts';
 
@@ -419,6 +420,85 @@ describe('Configurations', function () {
         configurations.history().map(({ who }) => who),
         ['recovery', 'ann'],
       );
+    });
+
+    describe('that this version does not take, as an update has brought it', () => {
+      // What a later Weir may have committed and this one refuses, or the other way round.
+      const foreign = `${JSON.stringify({ ...smallest, system: { name: 'second' }, relay: { colour: 1 } })}\n`;
+      const commitFile = () => join(folder.folder, 'commit-00000002.json');
+
+      beforeEach(async () => {
+        await commit('first');
+        await commit('second');
+        const { body } = JSON.parse(await readFile(commitFile(), 'utf8'));
+        await writeFile(`${folder.file}.mine`, foreign);
+        await rename(`${folder.file}.mine`, folder.file);
+        const { ino, mtimeMs } = await stat(folder.file, { bigint: true });
+        const stamps = {
+          fileSha256: sha256(foreign),
+          fileStamp: { inode: String(ino), modifiedMs: Number(mtimeMs) },
+        };
+        await writeFile(commitFile(), seal({ ...body, tree: JSON.parse(foreign), ...stamps }));
+      });
+
+      const assertLeft = async () => {
+        for (let start = 0; start < 2; start += 1) {
+          await open();
+          assert.equal(inForce(), 'first');
+          assert.deepEqual(standing(box), ['config.damaged']);
+          assert.match(
+            box.alarms.standing()[0]?.text ?? '',
+            /commit 1 is in force and the file left as it is: /,
+          );
+          assert.deepEqual(
+            configurations.history().map(({ number }) => number),
+            [1, 2],
+          );
+        }
+      };
+
+      it('is left to the version that does, however often this one starts; an earlier commit is in force', async () => {
+        await assertLeft();
+        assert.equal(await readFile(folder.file, 'utf8'), foreign);
+        assert.ok((await readdir(folder.folder)).includes('commit-00000002.json'));
+      });
+
+      it('is replaced by the next commit, also one that changes nothing, and a copy of it stays', async () => {
+        await assertLeft();
+        const { kind } = await configurations.commit(configurations.candidate(), { who });
+        assert.equal(kind, 'committed');
+        assert.equal(await nameOnDisk(), 'first');
+        assert.deepEqual(standing(box), []);
+        assert.equal(await readFile(`${folder.file}.damaged`, 'utf8'), foreign);
+        assert.equal((await configurations.commit(configurations.candidate(), { who })).kind, 'unchanged');
+        await open();
+        assert.equal(inForce(), 'first');
+        assert.deepEqual(standing(box), []);
+        assert.deepEqual(
+          configurations.history().map(({ number }) => number),
+          [3, 2, 1],
+        );
+      });
+
+      it('is not made of an earlier commit where it is torn: the newest one is still there', async () => {
+        await writeFile(folder.file, '{ torn');
+        await assertLeft();
+        assert.equal(await readFile(folder.file, 'utf8'), '{ torn');
+        assert.equal(await readFile(`${folder.file}.damaged`, 'utf8'), '{ torn');
+      });
+    });
+
+    it('in which a byte has turned so that it is refused is whole again at the next start', async () => {
+      await commit('first', 'relay ringSeconds 9');
+      const { atime, mtimeMs } = await stat(folder.file);
+      const text = await readFile(folder.file, 'utf8');
+      await writeFile(folder.file, text.replace('ringSeconds', 'ringSecondz'));
+      await utimes(folder.file, atime, Math.floor(mtimeMs) / 1000 + 0.0005);
+      await open();
+      assert.equal(configurations.config?.relay.ringSeconds, 9);
+      assert.match(box.alarms.standing()[0]?.text ?? '', /commit 1 is in force: .*decayed/);
+      await open();
+      assert.deepEqual(standing(box), []);
     });
 
     it('in which a byte has turned on the medium is not believed, though it still is a configuration', async () => {
