@@ -8,6 +8,7 @@ import { hashPassword } from '../../src/console/index.ts';
 import type { World } from '../../src/demo/world/index.ts';
 import { SerialCable } from '../contract/serial-cable.ts';
 import { Operator } from '../operator.ts';
+import { randomOf } from '../random.ts';
 import { FreshBox } from './fresh-box.ts';
 import { createLabWorld } from './lab-world.ts';
 import { ScriptedOrigin } from './origin-scripted.ts';
@@ -119,6 +120,48 @@ describe('lab: the console', function () {
       ann.type('exit\r');
       await ann.sees(/login: $/);
     }));
+
+  it('lets nobody in with a wrong password, and with the right one after it', () =>
+    atTheCable(async (ann) => {
+      ann.type('\x03');
+      await ann.sees(/login: $/);
+      ann.type('ann\r');
+      await ann.sees(/Password: $/);
+      ann.type('battery horse correct\r');
+      await ann.sees(/Login incorrect\r\n$/);
+      await ann.logIn('ann', password);
+      assert.doesNotMatch(ann.transcript, /battery/);
+      ann.type('exit\r');
+      await ann.sees(/login: $/);
+    }));
+
+  it('outlives 1 MB of random bytes over the serial port, and lets a user in afterwards', async () => {
+    const next = randomOf(9);
+    await using port = await new LinuxSerialPorts().open({ path: cable.far, baud });
+    const ann = new Operator(port.stream, 60_000);
+    ann.type('\x03');
+    await ann.logIn('ann', password);
+    for (let at = 0; at < 16; at += 1) {
+      await ann.type(Uint8Array.from({ length: 65_536 }, () => Math.floor(next() * 256)));
+    }
+    // The noise logged out and in: for half a minute at most after a wrong password nothing that is typed counts.
+    const answers = async (attempts: number): Promise<Operator> => {
+      const again = new Operator(port.stream, 10_000);
+      again.type('\x03\x15\rexit\r\x03');
+      await again.sees(/\^C\r\n[\s\S]*login: $/).catch((error) => {
+        if (attempts === 0) throw error;
+      });
+      again.type('ann\r');
+      const asked = await again.sees(/login: ann\r\nPassword: $|\bann$/).catch(() => '');
+      return asked.endsWith('Password: ') || attempts === 0 ? again : answers(attempts - 1);
+    };
+    const later = await answers(6);
+    later.type(`${password}\r`);
+    await later.sees(/@box7> $/);
+    assert.match(await later.command('show relay'), /^version /);
+    later.type('exit\r');
+    await later.sees(/login: $/);
+  }).timeout(120_000);
 
   it('loses what was typed, and nothing else, when the cable is pulled in the middle of a line', async () => {
     await atTheCable(async (ann) => {
