@@ -20,6 +20,8 @@ import type { Host, HostProcess, World } from '../../src/demo/world/index.ts';
 
 const firmware = '/usr/share/AAVMF';
 const consoleBaud = 115_200;
+/** QEMU brings to an end what the disk is doing, on a machine that has other things to do. */
+const closeWithinMs = 30_000;
 
 /** A NIC of the gateway, and the device of its host that it is bridged with. */
 interface Plug {
@@ -33,24 +35,43 @@ export const gatewayNics = {
   access: { mac: '52:54:00:57:00:02', device: 'lan0' },
 } as const satisfies Record<string, Plug>;
 
+/** What a gateway starts from. */
+export interface GatewayDisk {
+  /** What UEFI keeps between starts: a file. */
+  readonly variables: string;
+  /** QEMU's arguments for a virtio disk. */
+  readonly drive: readonly string[];
+}
+
 /** A disk that an image was flashed onto; larger than the image, as most are. */
-export class FlashedDisk implements Disposable {
+export class FlashedDisk implements GatewayDisk, Disposable {
   readonly folder: string;
   readonly file: string;
-  /** What UEFI keeps between starts. */
   readonly variables: string;
 
-  private constructor(folder: string) {
-    this.folder = folder;
-    this.file = join(folder, 'disk.img');
-    this.variables = join(folder, 'uefi-variables.fd');
+  private constructor() {
+    this.folder = mkdtempSync(join(tmpdir(), 'weir-image-'));
+    this.file = join(this.folder, 'disk.img');
+    this.variables = join(this.folder, 'uefi-variables.fd');
   }
 
   static async flash(image = builtImage(), sizeBytes = 4e9): Promise<FlashedDisk> {
-    const disk = new FlashedDisk(mkdtempSync(join(tmpdir(), 'weir-image-')));
+    const disk = new FlashedDisk();
     await run('zstd', ['-q', '-d', '--sparse', image, '-o', disk.file]);
     await run('truncate', ['-s', String(sizeBytes - (sizeBytes % 512)), disk.file]);
     copyFileSync(join(firmware, 'AAVMF_VARS.fd'), disk.variables);
+    return disk;
+  }
+
+  get drive(): readonly string[] {
+    return ['-drive', `if=none,id=disk,format=raw,file=${this.file}`, '-device', 'virtio-blk-pci,drive=disk'];
+  }
+
+  /** Another disk with the same on it, in a folder of its own; only what is not zero is copied. */
+  async copy(variables = this.variables): Promise<FlashedDisk> {
+    const disk = new FlashedDisk();
+    await run('cp', ['--sparse=always', '--reflink=auto', this.file, disk.file]);
+    copyFileSync(variables, disk.variables);
     return disk;
   }
 
@@ -99,7 +120,7 @@ export class Gateway implements AsyncDisposable {
     this.serial = serial;
   }
 
-  static async start(host: Host, disk: FlashedDisk): Promise<Gateway> {
+  static async start(host: Host, disk: GatewayDisk): Promise<Gateway> {
     const port = Promise.withResolvers<string>();
     const nics = Object.values(gatewayNics);
     const machine = await host.spawn(
@@ -110,7 +131,7 @@ export class Gateway implements AsyncDisposable {
         ...['-accel', 'tcg,thread=multi', '-nodefaults', '-display', 'none', '-serial', 'pty'],
         ...pflash(`${firmware}/AAVMF_CODE.fd`, true),
         ...pflash(disk.variables, false),
-        ...['-drive', `if=none,id=disk,format=raw,file=${disk.file}`, '-device', 'virtio-blk-pci,drive=disk'],
+        ...disk.drive,
         ...nics.flatMap(({ mac, device }) => [
           ...['-netdev', `tap,id=${device},ifname=tap-${device},script=no,downscript=no`],
           ...['-device', `virtio-net-pci,netdev=${device},mac=${mac}`],
@@ -118,6 +139,7 @@ export class Gateway implements AsyncDisposable {
         ...['-device', 'virtio-rng-pci', '-device', 'i6300esb'],
       ],
       {
+        closeGraceMs: closeWithinMs,
         onLine: (line) => {
           const path = /char device redirected to (\S+)/.exec(line)?.[1];
           if (path !== undefined) port.resolve(path);
@@ -129,11 +151,13 @@ export class Gateway implements AsyncDisposable {
     return new Gateway(machine, await new LinuxSerialPorts().open({ path, baud: consoleBaud }));
   }
 
-  /** The power goes. What was written and not flushed may be there or not: QEMU's host has it. */
+  /**
+   * The power goes, and the machine gets no notice. What was written and not flushed is there all the same, as QEMU's host has it: to
+   * lose it takes a `RecordedDisk`, whose log QEMU completes when it is ended by SIGTERM.
+   */
   async cutPower(): Promise<void> {
     // First: what waits to be written to a port at which nobody reads any more is given up only when its other end is gone.
-    this.#machine.kill('SIGKILL');
-    await this.#machine.exited;
+    await this.#machine.close();
     await this.serial[Symbol.asyncDispose]();
   }
 

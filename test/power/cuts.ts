@@ -6,7 +6,7 @@ import { examine } from './examination.ts';
 import type { Finding } from './findings.ts';
 import { decodeMarks, disk, type Mark } from './marks.ts';
 import { Promises } from './promises.ts';
-import { type CutCount, VolatileDisk, type WriteSource } from './volatile-disk.ts';
+import { type CutCount, memoryMedium, VolatileDisk, type WriteSource } from './volatile-disk.ts';
 import type { LogEntry } from './write-log.ts';
 
 /** What one power cut did, and what was found wrong after it. */
@@ -42,9 +42,10 @@ export async function cutPower(
   options: CutsOptions,
 ): Promise<readonly Cut[]> {
   const positions = choosePositions(log, options.cuts, randomOf(options.seed));
+  const medium = Buffer.from(base.subarray(0, disk.fileSystemBytes));
   const volatile = new VolatileDisk(
     { entries: log.entries.map(withoutMarks), data: (entry) => log.data(entry) },
-    Buffer.from(base.subarray(0, disk.fileSystemBytes)),
+    memoryMedium(medium),
   );
   const promises = new Promises();
   const done: Cut[] = [];
@@ -52,7 +53,8 @@ export async function cutPower(
   for (const [index, position] of positions.entries()) {
     for (; seen < position; seen++) for (const mark of marksIn(log, seen)) promises.take(mark);
     volatile.advance(position);
-    const { image, count } = volatile.cut(randomOf(options.seed + index + 1));
+    const image = Buffer.from(medium);
+    const count = volatile.cut(memoryMedium(image), randomOf(options.seed + index + 1));
     const path = join(options.folder, 'cut.img');
     writeFileSync(path, image);
     const { findings, repaired } = await examine(path, options.mountPoint, promises);

@@ -9,6 +9,17 @@ export interface WriteSource {
   data(entry: LogEntry): Buffer;
 }
 
+/** Where writes arrive: in memory, or in the file of a whole disk. */
+export interface Medium {
+  readonly length: number;
+  write(bytes: Buffer, at: number): void;
+}
+
+export const memoryMedium = (memory: Buffer): Medium => ({
+  length: memory.length,
+  write: (bytes, at) => void bytes.copy(memory, at),
+});
+
 /** What became of the writes that no flush had covered when the power went. */
 export interface CutCount {
   /** Writes since the last flush. */
@@ -25,13 +36,13 @@ export interface CutCount {
  */
 export class VolatileDisk {
   readonly #source: WriteSource;
-  readonly #medium: Buffer;
+  readonly #medium: Medium;
   /** In the cache, oldest first. */
   #loose: LogEntry[] = [];
   #next = 0;
 
-  /** `medium`: the disk before the first entry; it is written on. */
-  constructor(source: WriteSource, medium: Buffer) {
+  /** `medium`: the disk before the first entry; it is written to. */
+  constructor(source: WriteSource, medium: Medium) {
     this.#source = source;
     this.#medium = medium;
   }
@@ -53,11 +64,11 @@ export class VolatileDisk {
   }
 
   /**
-   * The medium after a power cut now. The disk itself goes on as if nothing had happened, so that later cuts can follow.
-   * `random`: from 0 up to 1.
+   * A power cut now: lets those loose writes that had been written out arrive in `target`, which holds what the medium
+   * holds. On a copy the disk itself goes on as if nothing had happened, so that later cuts can follow. `random`: from 0 up
+   * to 1.
    */
-  cut(random: () => number): { readonly image: Buffer; readonly count: CutCount } {
-    const image = Buffer.from(this.#medium);
+  cut(target: Medium, random: () => number): CutCount {
     const count = { loose: this.#loose.length, kept: 0, lost: 0, torn: 0 };
     // Cuts differ in how much of the cache had been written out.
     const share = random();
@@ -65,13 +76,13 @@ export class VolatileDisk {
       const sectors = entry.length / sectorBytes;
       const tear = !entry.fua && sectors > 1 && random() < 0.25;
       let arrived = 0;
-      if (tear) arrived = this.#apply(image, entry, () => random() < share);
-      else if (entry.fua || random() < share) arrived = this.#apply(image, entry, () => true);
+      if (tear) arrived = this.#apply(target, entry, () => random() < share);
+      else if (entry.fua || random() < share) arrived = this.#apply(target, entry, () => true);
       if (arrived === sectors) count.kept++;
       else if (arrived === 0) count.lost++;
       else count.torn++;
     }
-    return { image, count };
+    return count;
   }
 
   #flush(): void {
@@ -79,17 +90,25 @@ export class VolatileDisk {
     this.#loose = [];
   }
 
-  /** Writes those sectors of `entry` that `arrives` picks. Returns how many. */
-  #apply(target: Buffer, entry: LogEntry, arrives: () => boolean): number {
+  /** Writes those sectors of `entry` that `arrives` picks, a run of neighbours at once. Returns how many. */
+  #apply(target: Medium, entry: LogEntry, arrives: () => boolean): number {
     const data = entry.discard ? Buffer.alloc(entry.length) : this.#source.data(entry);
     if (entry.offset + data.length > target.length)
       throw new RangeError('a write beyond the end of the disk');
     let arrived = 0;
+    let from = 0;
+    const writeUpTo = (at: number) => {
+      if (at > from) target.write(data.subarray(from, at), entry.offset + from);
+    };
     for (let at = 0; at < data.length; at += sectorBytes) {
-      if (!arrives()) continue;
-      data.copy(target, entry.offset + at, at, at + sectorBytes);
-      arrived++;
+      if (arrives()) {
+        arrived++;
+        continue;
+      }
+      writeUpTo(at);
+      from = at + sectorBytes;
     }
+    writeUpTo(data.length);
     return arrived;
   }
 }

@@ -24,6 +24,8 @@ export interface LogEntry {
   /** Where in the log its data is; it has none when `dataLength` is 0. */
   readonly dataAt: number;
   readonly dataLength: number;
+  /** Where in the log the entry ends: a log of that length has it. */
+  readonly end: number;
 }
 
 /** A finished log. The data stays in the file until it is asked for. */
@@ -71,16 +73,18 @@ function readEntries(file: number): LogEntry[] {
     const length = sectors * sectorSize;
     // A discard says how much it takes, and carries nothing; a mark carries text, and changes nothing.
     const carries = discard ? 0 : (flags & LogFlag.mark) !== 0 ? dataLength : length;
+    const dataAt = at + sectorSize;
     const entry: LogEntry = {
       offset: sector * sectorSize,
       length: (flags & LogFlag.mark) !== 0 ? 0 : length,
       flush: (flags & LogFlag.flush) !== 0,
       fua: (flags & LogFlag.fua) !== 0,
       discard,
-      dataAt: at + sectorSize,
+      dataAt,
       dataLength: carries,
+      end: dataAt + Math.ceil(carries / sectorSize) * sectorSize,
     };
-    at = entry.dataAt + Math.ceil(carries / sectorSize) * sectorSize;
+    at = entry.end;
     if (at > end) throw new Error(`the log ends inside entry ${entries.length} of ${count}`);
     entries.push(entry);
   }

@@ -5,7 +5,16 @@ import type { WriteSource } from '../../power/volatile-disk.ts';
 import type { LogEntry } from '../../power/write-log.ts';
 import { randomOf } from '../../random.ts';
 
-const none = { offset: 0, length: 0, flush: false, fua: false, discard: false, dataAt: 0, dataLength: 0 };
+const none = {
+  offset: 0,
+  length: 0,
+  flush: false,
+  fua: false,
+  discard: false,
+  dataAt: 0,
+  dataLength: 0,
+  end: 0,
+};
 const write: LogEntry = { ...none, length: 4096, dataLength: 4096 };
 const flush: LogEntry = { ...none, flush: true };
 const marked = (mark: Mark): LogEntry & { mark: Mark } => ({ ...write, offset: disk.marksAt, mark });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { VolatileDisk } from '../../power/volatile-disk.ts';
+import { type CutCount, memoryMedium, VolatileDisk } from '../../power/volatile-disk.ts';
 import type { LogEntry } from '../../power/write-log.ts';
 import { randomOf } from '../../random.ts';
 
@@ -8,9 +8,25 @@ const sectors = 16;
 /** A write of `length` sectors of `fill`, or a flush. */
 type Step = { at: number; length?: number; fill: number; fua?: boolean; flush?: boolean } | 'flush';
 
-function diskOf(steps: readonly Step[]): VolatileDisk {
+/** A volatile disk that is cut on a copy of its medium. */
+interface TriedDisk {
+  readonly loose: number;
+  advance(position: number): void;
+  cut(random: () => number): { readonly image: Buffer; readonly count: CutCount };
+}
+
+function diskOf(steps: readonly Step[]): TriedDisk {
   const entries = steps.map((step): LogEntry => {
-    const none = { offset: 0, length: 0, flush: true, fua: false, discard: false, dataAt: 0, dataLength: 0 };
+    const none = {
+      offset: 0,
+      length: 0,
+      flush: true,
+      fua: false,
+      discard: false,
+      dataAt: 0,
+      dataLength: 0,
+      end: 0,
+    };
     if (step === 'flush') return none;
     const length = (step.length ?? 1) * 512;
     const flags = { flush: step.flush ?? false, fua: step.fua ?? false };
@@ -20,7 +36,18 @@ function diskOf(steps: readonly Step[]): VolatileDisk {
     const step = steps[entries.indexOf(entry)];
     return Buffer.alloc(entry.length, typeof step === 'object' ? step.fill : 0);
   };
-  return new VolatileDisk({ entries, data }, Buffer.alloc(sectors * 512));
+  const medium = Buffer.alloc(sectors * 512);
+  const disk = new VolatileDisk({ entries, data }, memoryMedium(medium));
+  return {
+    get loose() {
+      return disk.loose;
+    },
+    advance: (position) => disk.advance(position),
+    cut: (random) => {
+      const image = Buffer.from(medium);
+      return { count: disk.cut(memoryMedium(image), random), image };
+    },
+  };
 }
 
 /** The first byte of every sector, after checking that no sector is torn in itself. */
@@ -37,7 +64,7 @@ function read(image: Buffer): number[] {
 }
 
 /** All that `count` sectors from `first` on may hold after a cut now. */
-function outcomes(disk: VolatileDisk, first: number, count: number): readonly string[] {
+function outcomes(disk: TriedDisk, first: number, count: number): readonly string[] {
   const seen = seeds.map((seed) => {
     const { image } = disk.cut(randomOf(seed));
     return read(image)
