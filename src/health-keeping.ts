@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Alarms, type Clock, type Closeable, CloseStack, isWeirError, type Log, WeirError } from '#base';
 import type { Appliance } from './appliance.ts';
 import { ProofOfHealth, Watchdog } from './health/index.ts';
@@ -25,8 +28,17 @@ export class HealthKeeping implements Closeable {
     this.#parts.defer(async () => supervisor.stopping());
     this.#parts.use(new Watchdog({ supervisor, ping: () => this.#ping(), clock }));
     if (!rootVerbs.has('update')) return;
-    const proven = () => updates.healthy();
-    this.#parts.use(new ProofOfHealth({ test: () => this.#test(), proven, alarms, clock, log }));
+    this.#parts.use(
+      new ProofOfHealth({
+        test: () => this.#test(),
+        proven: () => updates.healthy(),
+        testAlone: () => this.#testAlone(),
+        working: () => updates.working(),
+        alarms,
+        clock,
+        log,
+      }),
+    );
   }
 
   /** In the moments of a restart there is no engine to ask; that this runs is what can be known. */
@@ -58,6 +70,16 @@ export class HealthKeeping implements Closeable {
     }
     const report = await selfTest({ hal: this.#appliance.hal, folder: dataDir, clock });
     log.info('self-test passed', { ...report });
+  }
+
+  /** With books in memory: whatever is wrong with the disk of this box, its configuration or its records. */
+  async #testAlone(): Promise<void> {
+    const folder = await mkdtemp(join(tmpdir(), 'weir-alone-'));
+    try {
+      await selfTest({ hal: this.#appliance.hal, folder, clock: this.#options.clock });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   }
 
   close(): Promise<void> {

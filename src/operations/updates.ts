@@ -146,6 +146,11 @@ export class Updates {
     if (this.#rootVerbs.has('update')) await this.#run(['healthy']);
   }
 
+  /** Tells it that the system that runs does its work, though not with what this box keeps: a good slot loses no try by that. */
+  async working(): Promise<void> {
+    if (this.#rootVerbs.has('update')) await this.#run(['working']);
+  }
+
   /** At the next start, which follows at once, all that was configured is forgotten; records too when told so. */
   async factoryReset(order: ResetOrder): Promise<ResetOrder> {
     await this.#rootVerbs.run('factory-reset', order.includingRecords ? ['including-records'] : []);

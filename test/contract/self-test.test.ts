@@ -3,8 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isWeirError, silentLog, systemClock } from '#base';
+import { Alarms, isWeirError, silentLog, systemClock } from '#base';
 import { type Hal, openLinuxHal } from '#hal';
+import { SimRootVerbs } from '../../hal/sim/root-verbs.ts';
+import { Appliance } from '../../src/appliance.ts';
+import { HealthKeeping } from '../../src/health-keeping.ts';
+import { Updates } from '../../src/operations/index.ts';
 import { selfTest } from '../../src/self-test.ts';
 import { describeReal } from './describe-real.ts';
 import { nft } from './nft-program.ts';
@@ -48,6 +52,33 @@ describeReal('the self-test', import.meta.filename, function (this: Mocha.Suite)
       nft('delete table inet cut');
     }
     assert.ok(!existsSync(join(folder, 'self-test')));
+  });
+
+  it('shows a version that works on a box whose records cannot be opened: the slot keeps its tries, and is not proven', async () => {
+    mkdirSync(join(folder, 'weir.lock'));
+    const rootVerbs = new SimRootVerbs();
+    const told = Promise.withResolvers<void>();
+    rootVerbs.verbs.set('update', ([word]) => {
+      if (word === 'working') told.resolve();
+      return [];
+    });
+    const box = {
+      dataDir: folder,
+      clock: systemClock,
+      log: silentLog,
+      alarms: new Alarms({ clock: systemClock, log: silentLog }),
+    };
+    await using appliance = await Appliance.open(
+      { ...box, openHal: async () => ({ ...hal, rootVerbs, close: async () => {} }) },
+      undefined,
+    );
+    const updates = new Updates({ rootVerbs, folder, version: '1.0.0' });
+    await using _ = new HealthKeeping(appliance, { ...box, updates });
+    await told.promise;
+    assert.deepEqual(
+      rootVerbs.asked.map(({ words }) => words),
+      [['working']],
+    );
   });
 
   it('fails when nothing can be written to the disk', async () => {

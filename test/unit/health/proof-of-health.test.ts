@@ -9,6 +9,8 @@ describe('the proof of health', () => {
   let events: string[];
   let test: () => Promise<void>;
   let proven: () => Promise<void>;
+  let testAlone: () => Promise<void>;
+  let working: () => Promise<void>;
   let proof: ProofOfHealth | undefined;
 
   beforeEach(() => {
@@ -17,6 +19,10 @@ describe('the proof of health', () => {
     events = [];
     test = async () => {};
     proven = async () => {};
+    testAlone = async () => {
+      throw new Error('not alone either');
+    };
+    working = async () => {};
   });
 
   afterEach(() => proof?.close());
@@ -33,6 +39,11 @@ describe('the proof of health', () => {
       proven: () => {
         events.push('proven');
         return proven();
+      },
+      testAlone: () => testAlone(),
+      working: () => {
+        events.push('working');
+        return working();
       },
     });
     await settled();
@@ -69,6 +80,50 @@ describe('the proof of health', () => {
     proven = async () => {};
     await clock.pass(10_000, 1000);
     assert.deepEqual(events, ['test', 'proven', 'test', 'proven']);
+  });
+
+  it('says once that the version works where only what the box keeps is in its way, and goes on trying', async () => {
+    test = async () => {
+      throw new Error('the records cannot be opened');
+    };
+    let alone = 0;
+    testAlone = async () => {
+      alone += 1;
+    };
+    await start();
+    await clock.pass(20_000, 1000);
+    assert.deepEqual(events, ['test', 'working', 'test', 'test']);
+    assert.equal(alone, 1);
+    assert.match(
+      alarms.standing()[0]?.text ?? '',
+      /does its work, but not with what this box keeps: the records cannot be opened/,
+    );
+    test = async () => {};
+    await clock.pass(10_000, 1000);
+    assert.deepEqual([events.at(-1), standing()], ['proven', []]);
+  });
+
+  it('tells of a version that works, too, when the slot does not take it for healthy', async () => {
+    proven = async () => {
+      throw new Error('the data partition is not mounted');
+    };
+    testAlone = async () => {};
+    await start();
+    assert.deepEqual(events, ['test', 'proven', 'working']);
+  });
+
+  it('tries again to say that the version works when that could not be told', async () => {
+    test = async () => {
+      throw new Error('the records cannot be opened');
+    };
+    testAlone = async () => {};
+    working = async () => {
+      throw new Error('the slot state cannot be written');
+    };
+    await start();
+    working = async () => {};
+    await clock.pass(20_000, 1000);
+    assert.deepEqual(events, ['test', 'working', 'test', 'working', 'test']);
   });
 
   it('is not told when Weir ends during the test, and the end waits for the test', async () => {

@@ -94,6 +94,42 @@ describe('slot state', function () {
     });
   });
 
+  describe('when a system works, but not with what the box keeps', () => {
+    it('has all its tries back where it was healthy once, and nothing else changes', () => {
+      const b = { condition: 'new', tries: 2 } as const;
+      box.put({ primary: 'b', a: { condition: 'good', tries: 1 }, b });
+      run('mark-working', 'a');
+      assert.deepEqual(box.state(), { primary: 'b', a: full('good'), b });
+    });
+
+    it('is written only when something changes', () => {
+      const before = box.read();
+      run('mark-working', 'a');
+      assert.deepEqual(box.read(), before);
+    });
+
+    it('has still to show that it can use what it found where it is new', () => {
+      const state = { primary: 'b', a: full('good'), b: { condition: 'new', tries: 1 } } as const;
+      box.put(state);
+      run('mark-working', 'b');
+      assert.deepEqual(box.state(), state);
+    });
+
+    it('is booted again and again, however often the box is started: no other version takes its place', () => {
+      box.put({ primary: 'b', a: full('good'), b: full('good') });
+      for (let start = 0; start < 8; start += 1) {
+        const bytes = box.read();
+        assert.deepEqual(
+          grubBoots([bytes], { times: 1 }).map((boots) => boots.map(({ slot }) => slot)),
+          [['b']],
+        );
+        box.write(bytes);
+        run('mark-working', 'b');
+      }
+      assert.deepEqual(box.state(), { primary: 'b', a: full('good'), b: full('good') });
+    });
+  });
+
   describe('when a new system does not get healthy', () => {
     it('goes back to the good slot for good', () => {
       box.put({ primary: 'b', a: { condition: 'good', tries: 1 }, b: { condition: 'new', tries: 2 } });

@@ -162,6 +162,19 @@ describe('what Weir may ask of RAUC', function () {
     assert.deepEqual(box.state().a, { condition: 'good', tries: 3 });
   });
 
+  it('gives a slot that was good its tries back when only what the box keeps is wrong, also with data in memory', () => {
+    writeFileSync(join(box.folder, 'volatile'), '');
+    const b = { condition: 'good', tries: 3 } as const;
+    for (const [condition, tries] of [
+      ['good', 3],
+      ['new', 1],
+    ] as const) {
+      box.put({ primary: 'a', a: { condition, tries: 1 }, b });
+      assert.deepEqual(ask('working'), ['ok']);
+      assert.deepEqual(box.state(), { primary: 'a', a: { condition, tries }, b });
+    }
+  });
+
   it('writes over no version that may be needed again', () => {
     const good = { condition: 'good', tries: 3 } as const;
     for (const [condition, answer] of [
