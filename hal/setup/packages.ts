@@ -61,6 +61,9 @@ const toTest: readonly SystemPackage[] = [
   // The boot loader of the image, as a program.
   { name: 'grub-emu', provides: ['grub-emu'] },
   { name: 'grub-common', provides: ['grub-script-check'] },
+  // The partitions and file systems it is flashed with.
+  { name: 'gdisk', provides: ['sgdisk'] },
+  { name: 'fdisk', provides: ['sfdisk'] },
   // Its bundles, and how well its units are fenced in.
   { name: 'rauc', provides: ['rauc'] },
   { name: 'squashfs-tools', provides: ['mksquashfs'] },

@@ -12,7 +12,7 @@ import {
 import { dirname, join } from 'node:path';
 import { slotPartition } from '../boot/slot-partition.ts';
 import { run } from '../program.ts';
-import { diskBytes, diskUuid, partitionOffset, partitions } from './layout.ts';
+import { dataUuid, diskBytes, diskUuid, partitionOffset, partitions } from './layout.ts';
 
 export interface DiskContent {
   /** What both slots begin with; only the first one gets it. */
@@ -32,26 +32,7 @@ const slotState = join(import.meta.dirname, '..', 'rauc', 'slot-state');
 
 /** Assembles the disk image out of files: nothing is mounted, no loop device is taken. */
 export async function writeDisk(file: string, content: DiskContent, folder: string): Promise<void> {
-  closeSync(openSync(file, 'w'));
-  truncateSync(file, diskBytes);
-  await run('sgdisk', [
-    ...['-a', '2048', '-U', diskUuid],
-    ...partitions.flatMap(({ label, sizeMiB, type, uuid }, index) => {
-      const number = index + 1;
-      return [
-        '-n',
-        `${number}:0:+${sizeMiB}M`,
-        '-t',
-        `${number}:${type}`,
-        '-c',
-        `${number}:${label}`,
-        '-u',
-        `${number}:${uuid}`,
-      ];
-    }),
-    file,
-  ]);
-  await run('sgdisk', ['-v', file]);
+  await writePartitionTable(file);
   const esp = join(folder, 'esp.img');
   const data = join(folder, 'data.img');
   const slots = join(folder, 'slots.img');
@@ -76,6 +57,30 @@ export async function writeDisk(file: string, content: DiskContent, folder: stri
     ]);
     if (from !== content.slot) rmSync(from);
   }
+}
+
+/** A disk with the partitions of a gateway, and nothing in them. */
+export async function writePartitionTable(file: string): Promise<void> {
+  closeSync(openSync(file, 'w'));
+  truncateSync(file, diskBytes);
+  await run('sgdisk', [
+    ...['-a', '2048', '-U', diskUuid],
+    ...partitions.flatMap(({ label, sizeMiB, type, uuid }, index) => {
+      const number = index + 1;
+      return [
+        '-n',
+        `${number}:0:+${sizeMiB}M`,
+        '-t',
+        `${number}:${type}`,
+        '-c',
+        `${number}:${label}`,
+        '-u',
+        `${number}:${uuid}`,
+      ];
+    }),
+    file,
+  ]);
+  await run('sgdisk', ['-v', file]);
 }
 
 /** FAT32 with the boot loader where UEFI looks on a disk it does not know. */
@@ -106,9 +111,8 @@ async function writeBootPartition(
 }
 
 /** An empty ext4 whose journal and inode sizes are those of a disk that will be larger: it grows at the first start. */
-async function writeDataPartition(file: string, timeSeconds: number): Promise<void> {
+export async function writeDataPartition(file: string, timeSeconds: number): Promise<void> {
   await makeEmpty(file, 'data');
-  const uuid = '8b1c6a4e-30f1-4e0b-9a57-5e1d7a3c0d10';
   await run(
     'mkfs.ext4',
     [
@@ -117,11 +121,14 @@ async function writeDataPartition(file: string, timeSeconds: number): Promise<vo
       '-L',
       'data',
       '-U',
-      uuid,
+      dataUuid,
+      // Its identifier is changed by one write then, not by one of all that has a checksum.
+      '-O',
+      'metadata_csum,metadata_csum_seed',
       '-J',
       'size=32',
       '-E',
-      `hash_seed=${uuid},lazy_itable_init=0,lazy_journal_init=0`,
+      `hash_seed=${dataUuid},lazy_itable_init=0,lazy_journal_init=0`,
       '-m',
       '1',
       file,
