@@ -78,6 +78,9 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
+/** Whoever waits longer than that is told that they do. */
+const openingMs = 1000;
+
 /** Talks to the daemon: for a person at a terminal, or a script. */
 async function openConsole(args: string[]): Promise<number> {
   const { values } = parsed(args, {
@@ -90,8 +93,13 @@ async function openConsole(args: string[]): Promise<number> {
   const { stdin, stdout, stderr } = process;
   const commands = values.command ?? (stdin.isTTY ? undefined : (await text(stdin)).split(/\r?\n/));
   const request = consoleRequest({ script: commands !== undefined, terminal: stdout });
-  const stream = await openDaemonStream(values.data, 'console', request);
-  if (commands) return runLines(stream, commands, stdout, stderr);
+  const opening = openDaemonStream(values.data, 'console', request);
+  if (commands) return runLines(await opening, commands, stdout, stderr);
+  // The terminal is not raw yet: ^C ends this process.
+  const waiting = setTimeout(() => {
+    stderr.write('Weir does not answer yet: wait, or leave with ^C\n');
+  }, openingMs);
+  const stream = await opening.finally(() => clearTimeout(waiting));
   return talkToConsole(stream, { input: stdin, output: stdout });
 }
 

@@ -31,24 +31,60 @@ export function consoleRequest(options: {
   return { who, size: { columns, rows }, ...(script && { script }) };
 }
 
-/** `weir console`: joins the terminal and the daemon until the daemon says that it is over; its exit code. */
-export function talkToConsole(
+/** What `talkToConsole` needs of a terminal: `process.stdin` and `process.stdout`. */
+export interface OwnTerminal {
+  readonly input: Pick<ReadStream, 'setRawMode' | 'setEncoding' | 'on' | 'off' | 'pause'>;
+  readonly output: Pick<WriteStream, 'write' | 'once' | 'on' | 'off' | 'columns' | 'rows'>;
+}
+
+/** ^], as of telnet(1): leaves from this end, whatever the other end does. Nothing on the console means it. */
+const escapeKey = '\x1d';
+/** ^C and ^D: whoever types them wants to get out. */
+const wantsOut = (text: string): boolean => text.includes('\x03') || text.includes('\x04');
+/** The daemon hears a key within milliseconds, unless it is stopped or stuck. */
+const silenceMs = 2000;
+
+/**
+ * `weir console`: joins the terminal and the daemon until the daemon says that it is over; its exit code. As the terminal is raw, ^C is
+ * the daemon's to answer: when it does not, this end says so, and the next ^C or ^D leaves. ^] leaves at once.
+ */
+export async function talkToConsole(
   stream: ControlStream,
-  terminal: { readonly input: ReadStream; readonly output: WriteStream },
+  { input, output }: OwnTerminal,
+  { patienceMs = silenceMs }: { readonly patienceMs?: number } = {},
 ): Promise<number> {
-  const { input, output } = terminal;
+  const left = new AbortController();
+  let unanswered: NodeJS.Timeout | undefined;
+  let silent = false;
+  const heard = () => {
+    clearTimeout(unanswered);
+    unanswered = undefined;
+    silent = false;
+  };
+  const hear = () => {
+    unanswered ??= setTimeout(() => {
+      silent = true;
+      output.write('\r\nWeir does not answer: wait, or leave with ^C or ^D\r\n');
+    }, patienceMs);
+    void stream.send({ ping: 1 });
+  };
   const resize = () => void stream.send({ size: { columns: output.columns, rows: output.rows } });
   const type = (text: string) => {
+    if (text === escapeKey || (silent && wantsOut(text))) return left.abort();
     for (const input of chunksOf(text)) void stream.send({ input });
+    if (wantsOut(text)) hear();
   };
   const hangUp = () => stream.end();
   input.setRawMode(true);
   input.setEncoding('utf8').on('data', type).on('end', hangUp);
   output.on('resize', resize);
-  return told(stream, output).finally(() => {
+  try {
+    return await told(stream, { output, heard, left: left.signal });
+  } finally {
+    clearTimeout(unanswered);
     output.off('resize', resize);
     input.off('data', type).off('end', hangUp).setRawMode(false).pause();
-  });
+  }
 }
 
 /** `weir console -c`, or with lines on standard input: has them carried out up to the first that fails; the exit code. */
@@ -58,7 +94,7 @@ export function runLines(
   output: NodeJS.WritableStream,
   errors: NodeJS.WritableStream = output,
 ): Promise<number> {
-  const exit = told(stream, output, errors);
+  const exit = told(stream, { output, errors });
   const send = async () => {
     for (const script of chunksOf(lines.join('\n'))) await stream.send({ script });
     await stream.send({ run: true });
@@ -71,16 +107,32 @@ function* chunksOf(text: string): Generator<string> {
   for (let at = 0; at < text.length; at += chunkLength) yield text.slice(at, at + chunkLength);
 }
 
-/** Writes what the daemon tells, errors to another place, until it says that it is over; its exit code. */
+/**
+ * Writes what the daemon tells, errors to another place, until it says that it is over; its exit code.
+ *
+ * @param options `heard` is called with each sign of life. `left`: aborted when it shall be over from this end; the code is 1 then.
+ */
 function told(
   stream: ControlStream,
-  output: NodeJS.WritableStream,
-  errors: NodeJS.WritableStream = output,
+  options: {
+    readonly output: Pick<NodeJS.WritableStream, 'write' | 'once'>;
+    readonly errors?: Pick<NodeJS.WritableStream, 'write'>;
+    readonly heard?: () => void;
+    readonly left?: AbortSignal;
+  },
 ): Promise<number> {
+  const { output, errors = output, heard, left } = options;
   return new Promise((resolve, reject) => {
     const lost = () => reject(stream.gone.reason);
     stream.gone.addEventListener('abort', lost, { once: true });
+    left?.addEventListener('abort', () => {
+      stream.gone.removeEventListener('abort', lost);
+      stream.destroy();
+      output.write('\r\n');
+      resolve(1);
+    });
     stream.onFrame((frame: Frame) => {
+      heard?.();
       if (typeof frame.error === 'string') errors.write(frame.error);
       if (typeof frame.output === 'string' && !output.write(frame.output)) {
         stream.pause();

@@ -19,8 +19,9 @@ const place = 'control socket';
 
 /**
  * `weir console`. Whoever may open the control socket may do everything: no login. In: `{"input":"text"}` and
- * `{"size":{"columns":80,"rows":24}}`; out: `{"output":"text"}`, of scripts `{"error":"text"}`, and last `{"exit":0}`. A script,
- * which nobody is asked in, comes as `{"script":"text"}`, in as many pieces as it takes, and `{"run":true}`.
+ * `{"size":{"columns":80,"rows":24}}`; out: `{"output":"text"}`, of scripts `{"error":"text"}`, and last `{"exit":0}`. `{"ping":1}` is
+ * answered by `{"pong":1}`, by which the other end knows that somebody hears what is typed. A script, which nobody is asked in, comes
+ * as `{"script":"text"}`, in as many pieces as it takes, and `{"run":true}`.
  *
  * `argument`: who it is, the size of the terminal, whether it is a `script`.
  */
@@ -45,6 +46,7 @@ export async function serveControlConsole(
     link.onFrame((frame) => {
       if (typeof frame.input === 'string' && !stream.push(Buffer.from(frame.input))) link.pause();
       if (frame.size !== undefined) terminal.size = sizeOf(frame.size);
+      if (frame.ping !== undefined) void link.send({ pong: frame.ping });
     });
     await console.attend(terminal, user, place);
     await link.send({ exit: 0 });

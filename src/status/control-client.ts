@@ -3,7 +3,7 @@ import { WeirError } from '#base';
 import { ControlStream } from './control-stream.ts';
 
 /** A daemon that is stopped accepts connections and never answers. */
-const answerMs = 10_000;
+const patienceMs = 10_000;
 
 /**
  * Asks a running daemon one thing over its control socket.
@@ -18,7 +18,7 @@ export function askControl(path: string, command: string, argument?: string): Pr
     socket.setEncoding('utf8');
     socket.on('error', fail);
     socket.on('close', () => fail());
-    socket.setTimeout(answerMs, () => socket.destroy(new Error(`no answer within ${answerMs} ms`)));
+    socket.setTimeout(patienceMs, () => socket.destroy(new NoAnswer(patienceMs)));
     socket.on('data', (chunk: string) => {
       text += chunk;
       if (!text.endsWith('\n')) return;
@@ -33,24 +33,56 @@ export function askControl(path: string, command: string, argument?: string): Pr
 }
 
 /**
- * Opens a connection that is the command's from then on.
+ * Opens a connection that is the command's from then on: the daemon has said so.
  *
- * @throws {WeirError} CONTROL_UNREACHABLE
+ * @throws {WeirError} CONTROL_UNREACHABLE, also when it says nothing in time.
  */
-export function openControlStream(path: string, command: string, argument: unknown): Promise<ControlStream> {
+export function openControlStream(
+  path: string,
+  command: string,
+  argument: unknown,
+  { answerMs = patienceMs }: { readonly answerMs?: number } = {},
+): Promise<ControlStream> {
   return new Promise((resolve, reject) => {
-    const fail = (cause: Error) => reject(unreachable(path, cause));
-    const socket = connect(path, () => {
-      socket.off('error', fail);
+    const fail = (cause: Error) => {
+      clearTimeout(late);
+      socket.destroy();
+      reject(unreachable(path, cause));
+    };
+    const socket = connect(path, async () => {
+      const stream = new ControlStream(socket);
       socket.write(`${JSON.stringify({ command, argument })}\n`);
-      resolve(new ControlStream(socket));
+      try {
+        const { opened, error } = await stream.nextFrame();
+        if (opened !== command) throw new Error(String(error ?? 'that is no Weir of this version'));
+        clearTimeout(late);
+        socket.off('error', fail);
+        resolve(stream);
+      } catch (error) {
+        fail(error as Error);
+      }
     });
     socket.on('error', fail);
+    const late = setTimeout(() => socket.destroy(new NoAnswer(answerMs)), answerMs);
   });
 }
 
-const unreachable = (path: string, cause: Error | undefined): WeirError =>
-  new WeirError('CONTROL_UNREACHABLE', `no Weir answers at ${path}${cause ? `: ${cause.message}` : ''}`, {
+class NoAnswer extends Error {
+  constructor(afterMs: number) {
+    super(`no answer within ${afterMs / 1000} s`);
+  }
+}
+
+function unreachable(path: string, cause: Error | undefined): WeirError {
+  const because = cause === undefined ? '' : `: ${cause.message}`;
+  return new WeirError('CONTROL_UNREACHABLE', `no Weir answers at ${path}${because}`, {
     cause,
-    advice: 'is it running, with this data folder?',
+    advice: adviceFor(cause),
   });
+}
+
+function adviceFor(cause: (Error & { readonly code?: string }) | undefined): string {
+  if (cause instanceof NoAnswer) return 'it is stopped or stuck: see its log, restart it';
+  if (cause?.code === 'EACCES') return 'become root, or the user that it runs as';
+  return 'is it running, with this data folder?';
+}

@@ -19,8 +19,8 @@ export interface ControlServices {
 
 /**
  * The daemon's local control socket: one JSON object a line in, one a line out, only for those who may open the file.
- * In: `{"command":"show relay"}`, some with an `"argument"`. Out: the command's result, or `{"error":"..."}`. After a command of
- * `streams` the lines are whatever that command says.
+ * In: `{"command":"show relay"}`, some with an `"argument"`. Out: the command's result, or `{"error":"..."}`. A command of `streams`
+ * is answered `{"opened":"console"}`; from then on the lines are whatever that command says.
  */
 export class ControlServer implements Closeable {
   readonly path: string;
@@ -89,7 +89,8 @@ export class ControlServer implements Closeable {
         if (stream === undefined) take(line);
         else {
           socket.off('data', read).off('end', hungUp);
-          return stream(new ControlStream(socket, text));
+          socket.write(`${JSON.stringify({ opened: stream.name })}\n`);
+          return stream.begin(new ControlStream(socket, text));
         }
       }
     };
@@ -136,15 +137,21 @@ async function answerLine(line: string, commands: ControlCommands): Promise<stri
   }
 }
 
-/** What a line turns its connection into; undefined: nothing, it is a command with an answer. */
-function streamOf(line: string, streams: ControlStreams): ((stream: ControlStream) => void) | undefined {
+/** What a line turns its connection into. */
+interface StreamOrder {
+  readonly name: string;
+  readonly begin: (stream: ControlStream) => void;
+}
+
+/** Undefined: into nothing, it is a command with an answer. */
+function streamOf(line: string, streams: ControlStreams): StreamOrder | undefined {
   try {
     const request: unknown = JSON.parse(line);
     if (typeof request !== 'object' || request === null || !('command' in request)) return undefined;
     const name = String(request.command);
     const begin = Object.hasOwn(streams, name) ? streams[name] : undefined;
     const argument = 'argument' in request ? request.argument : undefined;
-    return begin && ((stream) => begin(stream, argument));
+    return begin && { name, begin: (stream) => begin(stream, argument) };
   } catch {
     return undefined;
   }

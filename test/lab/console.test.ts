@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LinuxSerialPorts } from '../../hal/linux/serial-ports.ts';
 import { hashPassword } from '../../src/console/index.ts';
-import type { World } from '../../src/demo/world/index.ts';
+import type { HostProcess, World } from '../../src/demo/world/index.ts';
 import { SerialCable } from '../contract/serial-cable.ts';
 import { Operator } from '../operator.ts';
 import { randomOf } from '../random.ts';
@@ -89,6 +89,64 @@ describe('lab: the console', function () {
     child.stdin.write('qexit\r');
     await child.success();
     await child.close();
+  });
+
+  describe('of a Weir that is stopped', () => {
+    const terminal = (): Promise<HostProcess> => {
+      const command = `${process.execPath} ${main} console --data ${weir.dataDir}; echo left with $?`;
+      return world.box.spawn('script', ['-qec', command, '/dev/null']);
+    };
+
+    afterEach(() => weir.program.signal('SIGCONT'));
+
+    it('is left by ^C, which says first that nobody answers', async () => {
+      await using child = await terminal();
+      await child.prints(/@box7> $/);
+      weir.program.signal('SIGSTOP');
+      child.stdin.write('show relay\r\x03');
+      await child.prints(/Weir does not answer: wait, or leave with \^C or \^D/);
+      child.stdin.write('\x03');
+      await child.prints(/left with 1/);
+      await child.success();
+    });
+
+    it('goes on when it answers again', async () => {
+      await using child = await terminal();
+      await child.prints(/@box7> $/);
+      weir.program.signal('SIGSTOP');
+      child.stdin.write('\x03');
+      await child.prints(/does not answer/);
+      weir.program.signal('SIGCONT');
+      await child.prints(/@box7> $/);
+      child.stdin.write('\x03exit\r');
+      await child.prints(/left with 0/);
+    });
+
+    it('is left by ^] at once, whether it answers or not', async () => {
+      for (const signal of ['SIGCONT', 'SIGSTOP'] as const) {
+        await using child = await terminal();
+        await child.prints(/@box7> $/);
+        weir.program.signal(signal);
+        child.stdin.write('\x1d');
+        await child.prints(/left with 1/);
+        await child.success();
+      }
+    });
+
+    it('is not waited for without an end while it is opened, and can be left meanwhile', async () => {
+      weir.program.signal('SIGSTOP');
+      await using impatient = await terminal();
+      await using script = await world.box.spawn(process.execPath, [
+        ...[main, 'console', '--data', weir.dataDir],
+        ...['-c', 'show relay'],
+      ]);
+      await impatient.prints(/Weir does not answer yet: wait, or leave with \^C/);
+      impatient.stdin.write('\x03');
+      // The whole foreground is interrupted: the shell that would tell how it was left, too.
+      await impatient.exited;
+      assert.equal((await script.exited).code, 1);
+      assert.match(script.stderr, /no answer within 10 s -> it is stopped or stuck/);
+    });
   });
 
   /** Somebody at the far end of the cable. */

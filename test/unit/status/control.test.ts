@@ -5,7 +5,14 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isWeirError, silentLog } from '#base';
-import { askControl, askDaemon, ControlServer, openControl } from '../../../src/status/index.ts';
+import { openControlStream } from '../../../src/status/control-client.ts';
+import {
+  askControl,
+  askDaemon,
+  ControlServer,
+  type ControlStream,
+  openControl,
+} from '../../../src/status/index.ts';
 
 describe('control socket', () => {
   let folder: string;
@@ -115,6 +122,35 @@ describe('control socket', () => {
     await new Promise<void>((resolve) => liar.listen(path, resolve));
     await assert.rejects(askControl(path, 'hello'), (error) => isWeirError(error, 'CONTROL_UNREACHABLE'));
     await new Promise((resolve) => liar.close(resolve));
+  });
+
+  it('opens a stream once the daemon has said that it did; what comes right behind that is not lost', async () => {
+    const streams = {
+      echo: (stream: ControlStream, argument: unknown) => {
+        void stream.send({ argument });
+        stream.onFrame((frame) => void stream.send(frame));
+      },
+    };
+    server = await ControlServer.open(path, { commands: {}, streams }, silentLog);
+    const stream = await openControlStream(path, 'echo', { for: 'ann' });
+    assert.deepEqual(await stream.nextFrame(), { argument: { for: 'ann' } });
+    void stream.send({ n: 1 });
+    void stream.send({ n: 2 });
+    assert.deepEqual([await stream.nextFrame(), await stream.nextFrame()], [{ n: 1 }, { n: 2 }]);
+    stream.destroy();
+    await assert.rejects(openControlStream(path, 'none', {}), /unknown command/);
+  });
+
+  it('waits for a daemon that is stopped no longer than it has patience, and says so', async () => {
+    // As the kernel does for one that is stopped: the connection is there, and nothing comes.
+    const silent = createServer((socket) => socket.resume());
+    await new Promise<void>((resolve) => silent.listen(path, resolve));
+    await assert.rejects(openControlStream(path, 'console', {}, { answerMs: 50 }), (error) => {
+      assert.ok(isWeirError(error, 'CONTROL_UNREACHABLE'));
+      assert.match(error.describe(), /no answer within 0\.05 s -> it is stopped or stuck/);
+      return true;
+    });
+    await new Promise((resolve) => silent.close(resolve));
   });
 
   describe('of a data folder that takes no socket', () => {
