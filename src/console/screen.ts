@@ -60,7 +60,7 @@ export class TerminalScreen implements Screen {
     const read = await this.#terminal.uninterruptible(() =>
       readLine(this.#terminal, { prompt: question, secret }),
     );
-    if (read === 'too long') throw tooLong();
+    if (read === 'too long') throw tooLong('the answer');
     if (typeof read === 'string') throw new WeirError('CONSOLE_INTERRUPTED', 'interrupted');
     return read.line;
   }
@@ -70,14 +70,23 @@ export class TerminalScreen implements Screen {
     return this.#terminal.uninterruptible(async () => {
       const lines: string[] = [];
       let length = 0;
-      for (;;) {
+      // Read to its end all the same: the rest of a text is no command.
+      let fault: WeirError | undefined;
+      for (let number = 1; ; number += 1) {
         const read = await readLine(this.#terminal, { prompt: '' });
-        if (read === 'ended') return lines.join('\n');
         if (read === 'interrupted') throw new WeirError('CONSOLE_INTERRUPTED', 'interrupted');
-        if (read === 'too long') throw tooLong();
-        lines.push(read.line);
-        length += read.line.length + 1;
-        if (length > maxTextLength) throw new WeirError('LIMIT_REACHED', 'this text has no end');
+        if (read === 'ended') {
+          if (fault !== undefined) throw fault;
+          return lines.join('\n');
+        }
+        if (read === 'too long') fault ??= tooLong(`line ${number}`);
+        else if (fault === undefined) lines.push(read.line);
+        length += read === 'too long' ? maxLine : read.line.length + 1;
+        if (length <= maxTextLength || fault !== undefined) continue;
+        fault = new WeirError('LIMIT_REACHED', `a text has at most ${maxTextLength} characters`, {
+          advice: 'nothing of it was taken',
+        });
+        lines.length = 0;
       }
     });
   }
@@ -87,8 +96,10 @@ const textPrompt = 'type or paste, end with ^D on a line of its own:\n';
 /** A configuration with 100,000 subscribers has 10 MB; what has no end is noise. */
 export const maxTextLength = 32 * 1024 * 1024;
 
-const tooLong = (): WeirError =>
-  new WeirError('LIMIT_REACHED', `a line has at most ${maxLine} characters`, { advice: 'nothing was done' });
+const tooLong = (which: string): WeirError =>
+  new WeirError('LIMIT_REACHED', `${which} has more than ${maxLine} characters`, {
+    advice: 'nothing of it was taken',
+  });
 
 /** Whoever gives commands without being there to be asked: a script. */
 export class ScriptScreen implements Screen {

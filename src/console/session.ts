@@ -21,7 +21,9 @@ export async function runSession(options: {
     const read = await readLine(terminal, { prompt, history, helper: shell.helper });
     if (read === 'interrupted') continue;
     if (read === 'too long') {
-      terminal.write(`error: a line has at most ${maxLine} characters: nothing was done\n`);
+      terminal.write(
+        `error: the line has more than ${maxLine} characters -> nothing of it was carried out\n`,
+      );
       continue;
     }
     const line = read === 'ended' ? 'exit' : read.line;

@@ -7,7 +7,14 @@ import { commandGroups, operationalCommands } from '../../src/console/commands/i
 import { matchLine, prospectOf, splitWords } from '../../src/console/grammar/index.ts';
 import { renderMismatch } from '../../src/console/help.ts';
 import type { Operations } from '../../src/console/operations.ts';
-import { type Key, KeyReader, LineBuffer, readLine, Terminal } from '../../src/console/terminal/index.ts';
+import {
+  type Key,
+  KeyReader,
+  LineBuffer,
+  maxLine,
+  readLine,
+  Terminal,
+} from '../../src/console/terminal/index.ts';
 import { ScreenModel } from '../unit/console/screen-model.ts';
 import { mutate } from './mutate.ts';
 import { random } from './random.ts';
@@ -87,7 +94,7 @@ describe('the console on broken input', () => {
         else buffer.edit(key);
         assert.ok(buffer.text.isWellFormed() && buffer.before.isWellFormed() && buffer.after.isWellFormed());
         assert.equal(buffer.before + buffer.after, buffer.text);
-        assert.ok(buffer.text.length <= 4096);
+        assert.ok(buffer.text.length <= maxLine);
       }
     }
   });

@@ -1,13 +1,19 @@
 import type { Key } from './keys.ts';
 
-/** Longer lines are no commands; noise on a serial line may have no end. */
-export const maxLine = 4096;
+/** Of a line, in UTF-16 units: room for the longest list of the configuration in brackets. Noise on a serial line may have no end. */
+export const maxLine = 65_536;
 
 /** A line while it is edited: its text and the cursor. Knows nothing of how it is shown. */
 export class LineBuffer {
   #before = '';
   #after = '';
   #killed = '';
+  #overflowed = false;
+
+  /** Not all that was typed had room: this is a part of what was meant, until the line is empty again. */
+  get overflowed(): boolean {
+    return this.#overflowed;
+  }
 
   get text(): string {
     return this.#before + this.#after;
@@ -25,6 +31,7 @@ export class LineBuffer {
   set(text: string): void {
     this.#before = text;
     this.#after = '';
+    this.#overflowed = false;
   }
 
   /** As much of `text` as there is room for; false when that is not all. */
@@ -32,6 +39,7 @@ export class LineBuffer {
     const room = maxLine - this.#before.length - this.#after.length;
     const fits = text.length <= room ? text : wholeCharacters(text.slice(0, room));
     this.#before += fits;
+    this.#overflowed ||= fits !== text;
     return fits === text;
   }
 
@@ -83,6 +91,7 @@ export class LineBuffer {
       default:
         return false;
     }
+    if (this.text === '') this.#overflowed = false;
     return was.before !== this.#before || was.after !== this.#after;
   }
 

@@ -58,6 +58,11 @@ export async function readLine(terminal: Terminal, options: ReadLineOptions): Pr
       }
       case 'up':
       case 'down': {
+        // What is not the whole line is not kept for the way back either.
+        if (buffer.overflowed) {
+          terminal.write('\x07');
+          break;
+        }
         const found = key.name === 'up' ? history?.older(buffer.text) : history?.newer();
         if (found === undefined) break;
         view.rewind(buffer);
@@ -73,7 +78,7 @@ export async function readLine(terminal: Terminal, options: ReadLineOptions): Pr
         view.leave(buffer);
         terminal.write('\n');
         // A part of what was meant is not what was meant.
-        return view.overflowed ? 'too long' : { line: buffer.text };
+        return buffer.overflowed ? 'too long' : { line: buffer.text };
       case 'interrupt':
         view.leave(buffer);
         terminal.write('^C\n');
@@ -96,9 +101,6 @@ class LineView {
   readonly #terminal: Terminal;
   readonly #prompt: string;
   readonly #secret: boolean;
-  /** Not all that was typed had room. */
-  overflowed = false;
-
   constructor(terminal: Terminal, prompt: string, secret: boolean) {
     this.#terminal = terminal;
     this.#prompt = prompt;
@@ -134,10 +136,7 @@ class LineView {
     const atEnd = buffer.after === '';
     const before = buffer.text.length;
     if (!atEnd) this.rewind(buffer);
-    if (!buffer.insert(text)) {
-      this.overflowed = true;
-      this.#terminal.write('\x07');
-    }
+    if (!buffer.insert(text)) this.#terminal.write('\x07');
     if (!atEnd) {
       this.paint(buffer);
       return;
@@ -150,7 +149,6 @@ class LineView {
   edit(buffer: LineBuffer, key: Parameters<LineBuffer['edit']>[0]): void {
     const before = { text: buffer.text, cursor: this.#cells(buffer.before), atEnd: buffer.after === '' };
     if (!buffer.edit(key)) return;
-    if (buffer.text === '') this.overflowed = false;
     const rows = row(before.cursor, this.#terminal.size.columns);
     // The last character of a short line went: shown as such, for slow lines and for those who watch.
     const shortened = before.atEnd && buffer.after === '' && before.text.startsWith(buffer.text);
@@ -171,8 +169,15 @@ class LineView {
   }
 
   #cells(text: string): number {
-    return [...this.#prompt].length + (this.#secret ? 0 : [...text].length);
+    return cellsOf(this.#prompt) + (this.#secret ? 0 : cellsOf(text));
   }
+}
+
+/** One for each character: asked at each key, so without taking the text apart. */
+function cellsOf(text: string): number {
+  let cells = text.length;
+  for (let at = 0; at < text.length; at += 1) if ((text.charCodeAt(at) & 0xfc00) === 0xdc00) cells -= 1;
+  return cells;
 }
 
 /** A row that is just full leaves the cursor in it: a blank in the next one brings it there. */

@@ -7,6 +7,7 @@ import { Configurations } from '../../../src/config/index.ts';
 import { CommandTree } from '../../../src/console/command-tree.ts';
 import { commandGroups, operationalCommands } from '../../../src/console/commands/index.ts';
 import { configurationTree } from '../../../src/console/configuration/index.ts';
+import { maxLine } from '../../../src/console/terminal/index.ts';
 import { SavedConfigurations } from '../../../src/operations/index.ts';
 import { passwordHash } from '../config/leaves.ts';
 import { HandClock, settled } from '../session/scripted.ts';
@@ -59,6 +60,27 @@ describe('the configuration mode of the console', () => {
     return level();
   };
   const stored = async () => JSON.parse(await readFile(file, 'utf8'));
+
+  it('takes a list of a thousand long prefixes in one line', async () => {
+    const prefixes = Array.from(
+      { length: 1000 },
+      (_, at) => `2001:db8:1234:5678:9abc:def0:0:${at + 1000}/128`,
+    );
+    assert.equal(await console.command(`set billing subscribers all prefixes [ ${prefixes.join(' ')} ]`), '');
+    const shown = await console.command('show billing | display set | count');
+    assert.equal(shown, '1000 lines\n');
+  });
+
+  it('takes nothing of a text in which a line is too long, and no line behind that for a command', async () => {
+    console.type('load merge terminal\r');
+    await console.sees(/\^D on a line of its own:/);
+    console.type(
+      `set system logLevel debug\rset system name ${'x'.repeat(maxLine)}\rset system name other\r\x04`,
+    );
+    const seen = await console.sees(/error: [\s\S]*# $/);
+    assert.match(seen, /error: line 2 has more than 65536 characters -> nothing of it was taken/);
+    assert.equal(await console.command('show | compare'), '');
+  });
 
   it('sets, shows, compares and commits', async () => {
     assert.equal(await console.command('set relay rtsp ports 8554'), '');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { WeirError } from '#base';
 import { type CommandContext, command } from '../../../src/console/command.ts';
+import { maxLine } from '../../../src/console/terminal/index.ts';
 import { ScriptedConsole } from './scripted-console.ts';
 
 const viewers = ['v-1', 'v-2'];
@@ -252,13 +253,31 @@ describe('the shell of the console', () => {
     await console.sees(/show rtsp:\/\/a\/b\?c=1\r\n {14}\^/);
   });
 
-  it('does nothing with a line that is longer than a line may be', async () => {
-    await using console = open();
-    console.type(`show names ${' '.repeat(5000)}| count\r`);
-    assert.doesNotMatch(
-      await console.sees(/error: a line has at most 4096 characters[\s\S]*> $/),
-      /Bob|lines\r/,
+  it('carries out a line as long as a line may be, and nothing of one that is longer by a character', async () => {
+    await using console = open({ patienceMs: 10_000 });
+    const line = (length: number) => `show names ${' '.repeat(length - 18)}| count`;
+    console.type(`${line(maxLine)}\r`);
+    await console.sees(/2 lines[\s\S]*> $/);
+    console.type(`${line(maxLine + 1)}\rshow numbers\r`);
+    const seen = await console.sees(
+      /error: the line has more than 65536 characters[\s\S]*number 3[\s\S]*> $/,
     );
+    assert.doesNotMatch(seen, /Bob|lines\r/);
+  });
+
+  it('carries out nothing of a line that has become too long by what was put back into it', async () => {
+    await using console = open({ patienceMs: 10_000 });
+    // Half a line is cut, and put back three times: the end of the last time has no room.
+    console.type(`show names ${' '.repeat(maxLine / 2)}\x15\x19\x19\x19\r`);
+    const seen = await console.sees(/error: the line has more than[\s\S]*> $/);
+    assert.doesNotMatch(seen, /Bob/);
+  });
+
+  it('does not bring back the part of a line that had room', async () => {
+    await using console = open({ patienceMs: 10_000 });
+    assert.equal(await console.command('show names | count'), '2 lines\n');
+    console.type(`show names ${' '.repeat(maxLine)}\x10\x0e\r`);
+    assert.doesNotMatch(await console.sees(/error: the line has more than[\s\S]*> $/), /Bob|lines\r/);
   });
 
   it('does not show what it asks for as a secret', async () => {
