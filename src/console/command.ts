@@ -18,6 +18,13 @@ export interface ShellState {
 
 export type ModeName = 'operational' | 'configuration';
 
+export interface AskOptions {
+  /** Nothing is shown of what is typed. */
+  readonly secret?: boolean | undefined;
+  /** Aborted when there is nothing to ask any more: the question rejects with its reason. */
+  readonly unless?: AbortSignal;
+}
+
 /** What a command knows of who gave it and where. */
 export interface CommandContext {
   readonly operations: Operations;
@@ -30,8 +37,8 @@ export interface CommandContext {
   readonly shell: ShellState;
   /** Aborted by ^C, and when whoever gave the command is gone. */
   readonly signal: AbortSignal;
-  /** Asks for a line, which is not shown when it is `secret`. Throws where nobody can be asked. */
-  ask(question: string, options?: { readonly secret?: boolean }): Promise<string>;
+  /** Asks for a line. Throws where nobody can be asked. */
+  ask(question: string, options?: AskOptions): Promise<string>;
   /** Lines as they are typed or pasted, up to ^D. */
   readText(): Promise<string>;
 }

@@ -1,5 +1,5 @@
 import { WeirError } from '#base';
-import type { CommandContext } from './command.ts';
+import type { AskOptions, CommandContext } from './command.ts';
 import { maxLine, page, plainSize, readLine, type Size, type Terminal } from './terminal/index.ts';
 
 /** Where a shell's answers go, and where it asks. */
@@ -56,9 +56,9 @@ export class TerminalScreen implements Screen {
     return this.#terminal.interruptible(run);
   }
 
-  async ask(question: string, { secret = false }: { readonly secret?: boolean } = {}): Promise<string> {
+  async ask(question: string, { secret = false, unless }: AskOptions = {}): Promise<string> {
     const read = await this.#terminal.uninterruptible(() =>
-      readLine(this.#terminal, { prompt: question, secret }),
+      readLine(this.#terminal, { prompt: question, secret, unless }),
     );
     if (read === 'too long') throw tooLong('the answer');
     if (typeof read === 'string') throw new WeirError('CONSOLE_INTERRUPTED', 'interrupted');

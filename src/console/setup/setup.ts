@@ -16,7 +16,7 @@ type Answers = Map<string, string>;
 
 /**
  * Leads through the first configuration of a box, question by question, and commits it. What cannot be committed is asked
- * again, with the answers that were given; ^C leaves, and nothing is changed.
+ * again, with the answers that were given; ^C leaves, and nothing is changed. It ends when somebody else commits meanwhile.
  */
 export async function* setup(context: CommandContext): AsyncGenerator<SetupText> {
   if (context.configurations.config !== undefined) {
@@ -25,27 +25,52 @@ export async function* setup(context: CommandContext): AsyncGenerator<SetupText>
     });
   }
   yield told('', 'This box has no configuration. Enter alone takes what stands in [ ]; ^C leaves.', '');
+  const overtaken = new AbortController();
+  using _ = context.configurations.changed.on(() => overtaken.abort());
+  try {
+    yield* untilCommitted(context, overtaken.signal);
+  } catch (error) {
+    if (!overtaken.signal.aborted || isWeirError(error, 'CONSOLE_CLOSED')) throw error;
+    const who = context.configurations.history()[0]?.who ?? 'somebody';
+    yield told('', `${who} has configured this box meanwhile: this set-up is over, nothing of it was taken.`);
+    // Unseen, as whoever was asked for a password may still be typing it.
+    await context.ask('Press Enter to go on. ', { secret: true });
+    return;
+  }
+  yield told('The box relays. `show interfaces` and `test relay URL` tell more.');
+}
+
+/** Throws as soon as `overtaken` is aborted. */
+async function* untilCommitted(context: CommandContext, overtaken: AbortSignal): AsyncGenerator<SetupText> {
+  const asking = { ...context, ask: withdrawable(context, overtaken) };
   let before: Answers = new Map();
   for (;;) {
     const candidate = context.configurations.candidate();
-    before = yield* pass(context, candidate, before);
+    before = yield* pass(asking, candidate, before);
     yield told('', ...renderSetLines(configTree, candidate.tree()), '');
     const { faults } = context.configurations.check(candidate);
     if (faults.length > 0) {
       yield told(...faults.map(({ path, text }) => `error: ${path.join(' ')}: ${text}`), '');
       continue;
     }
-    if (!/^(y|yes)?$/i.test((await context.ask('Commit this? [yes] ')).trim())) continue;
+    if (!/^(y|yes)?$/i.test((await asking.ask('Commit this? [yes] ')).trim())) continue;
     try {
       await context.configurations.commit(candidate, { who: context.who, comment: 'first set-up' });
-      break;
+      return;
     } catch (error) {
-      if (!isWeirError(error)) throw error;
+      if (!isWeirError(error) || overtaken.aborted) throw error;
       yield told(`error: ${describeError(error)}`, '');
     }
   }
-  yield told('The box relays. `show interfaces` and `test relay URL` tell more.');
 }
+
+/** Questions that are given up when `overtaken` is aborted, before they are asked or while. */
+const withdrawable =
+  ({ ask }: CommandContext, overtaken: AbortSignal): CommandContext['ask'] =>
+  async (question, options) => {
+    overtaken.throwIfAborted();
+    return await ask(question, { ...options, unless: overtaken });
+  };
 
 /** Asks all questions once. */
 async function* pass(

@@ -1,4 +1,5 @@
 import type { History } from './history.ts';
+import type { Key } from './keys.ts';
 import { LineBuffer } from './line-buffer.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -17,6 +18,8 @@ export interface ReadLineOptions {
   /** Where Up and Down look. Who reads the line decides whether it is added. */
   readonly history?: History;
   readonly helper?: Helper;
+  /** Aborted when the line is not wanted any more; that rejects with its reason. */
+  readonly unless?: AbortSignal | undefined;
 }
 
 /** A line, or that there is none: ^C, ^D where nothing was typed, or more than a line has room for. */
@@ -24,7 +27,7 @@ export type LineRead = { readonly line: string } | 'interrupted' | 'ended' | 'to
 
 /** Reads a line that can be edited. Rejects with CONSOLE_CLOSED when nobody is there any more. */
 export async function readLine(terminal: Terminal, options: ReadLineOptions): Promise<LineRead> {
-  const { prompt, secret = false, history, helper } = options;
+  const { prompt, secret = false, history, helper, unless } = options;
   const buffer = new LineBuffer();
   const view = new LineView(terminal, prompt, secret);
   history?.leave();
@@ -34,8 +37,17 @@ export async function readLine(terminal: Terminal, options: ReadLineOptions): Pr
     terminal.write(`\n${listing}`);
     view.paint(buffer);
   };
+  const next = async (): Promise<Key> => {
+    try {
+      return await terminal.readKey(unless);
+    } catch (error) {
+      view.leave(buffer);
+      terminal.write('\n');
+      throw error;
+    }
+  };
   for (;;) {
-    const key = await terminal.readKey();
+    const key = await next();
     switch (key.name) {
       case 'text': {
         const listing = key.text === '?' && !secret ? await helper?.help(buffer.before) : undefined;
@@ -44,8 +56,8 @@ export async function readLine(terminal: Terminal, options: ReadLineOptions): Pr
         break;
       }
       case 'literal-next': {
-        const next = await terminal.readKey();
-        if (next.name === 'text') view.insert(buffer, next.text);
+        const literal = await next();
+        if (literal.name === 'text') view.insert(buffer, literal.text);
         break;
       }
       case 'tab': {

@@ -103,8 +103,18 @@ export class Terminal {
   /** Where in `#waiting` the next key is: taking from the front of a long array would take long each time. */
   #at = 0;
 
-  /** The next key. Rejects with CONSOLE_CLOSED when nobody is there any more. */
-  async readKey(): Promise<Key> {
+  /** The next key. Rejects with CONSOLE_CLOSED when nobody is there any more, and with the reason of `unless` when that is aborted. */
+  async readKey(unless?: AbortSignal): Promise<Key> {
+    const giveUp = () => this.#wake?.();
+    unless?.addEventListener('abort', giveUp);
+    try {
+      return await this.#readKey(unless);
+    } finally {
+      unless?.removeEventListener('abort', giveUp);
+    }
+  }
+
+  async #readKey(unless: AbortSignal | undefined): Promise<Key> {
     for (;;) {
       const key = this.#waiting[this.#at];
       if (key !== undefined) {
@@ -116,6 +126,7 @@ export class Terminal {
       this.#send();
       if (this.#stream.writableLength > maxUnsent) await this.flush();
       this.#gone.signal.throwIfAborted();
+      unless?.throwIfAborted();
       if (this.#waiting.length > 0) continue;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

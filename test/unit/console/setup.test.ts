@@ -185,6 +185,71 @@ describe('console: the first set-up', () => {
     assert.deepEqual(configurations.config?.relay.rtsp.ports, [8554]);
   });
 
+  /** Somebody else, who is faster. */
+  const overtake = async () => {
+    const candidate = configurations.candidate();
+    for (const line of ['wan device wan0', 'access device lan0']) {
+      candidate.set([], ['interfaces', ...line.split(' ')]);
+    }
+    candidate.set([], ['relay', 'rtsp', 'ports', '554']);
+    await configurations.commit(candidate, { who: 'bob' });
+  };
+
+  it('tells who is asked that somebody else has configured the box meanwhile, and ends with nothing taken', async () => {
+    await answer(/\(wan\)\? \[1\] $/, 'wan0');
+    await console.sees(/\(access\)\? \[1\] $/);
+    console.type('la');
+    await console.sees(/la$/);
+    await overtake();
+    await console.sees(
+      /bob has configured this box meanwhile: this set-up is over.*\r\nPress Enter to go on\. $/,
+    );
+    console.type('n0\r');
+    await console.sees(/ann@box> $/);
+    assert.equal(await console.command('show commits | match bob | count'), '1 lines\n');
+    assert.equal(configurations.history().length, 1);
+    assert.doesNotMatch(console.transcript, /n0\r/);
+  });
+
+  it('shows nothing of a password that is being typed when it ends', async () => {
+    await answer(/\(wan\)\? /, '2');
+    await answer(/\(access\)\? /, '');
+    await answer(/Address of wan0/, '');
+    await answer(/Address of lan0/, '');
+    await answer(/ports/, '');
+    await answer(/records/, '');
+    await answer(/Name of this box/, '');
+    await answer(/administrator/, '');
+    await console.sees(/Password of .*: $/);
+    console.type('correct');
+    await overtake();
+    await console.sees(/Press Enter to go on\. $/);
+    console.type(' horse\r');
+    await console.sees(/ann@box> $/);
+    assert.doesNotMatch(console.transcript, /correct|horse/);
+  });
+
+  it('ends also when somebody else commits in the moment before it does', async () => {
+    await answer(/\(wan\)\? \[1\] $/, '2');
+    await answer(/\(access\)\? \[1\] $/, '');
+    await answer(/Address of wan0/, '');
+    await answer(/Address of lan0/, '');
+    await answer(/ports/, '');
+    await answer(/records/, '');
+    await answer(/Name of this box \[.*\] $/, '');
+    await answer(/Name of the administrator \[.*\] $/, '');
+    await answer(/Password of .*: $/, password);
+    await answer(/again: $/, password);
+    await console.sees(/Commit this\? \[yes\] $/);
+    const faster = overtake();
+    console.type('\r');
+    await faster;
+    await console.sees(/bob has configured this box meanwhile[\s\S]*Press Enter to go on\. $/);
+    console.type('\r');
+    await console.sees(/ann@box> $/);
+    assert.equal(configurations.history().length, 1);
+  });
+
   it('is refused on a box that is configured', async () => {
     await answer(/\(wan\)\? \[1\] $/, '2');
     await answer(/\(access\)\? \[1\] $/, '');
