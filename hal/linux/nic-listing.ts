@@ -2,6 +2,9 @@
 import { readFile, readlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
+/** Of this network namespace, where it is mounted for it. */
+export const SYSFS_NICS = '/sys/class/net';
+
 export interface NicHardware {
   readonly driver: string | undefined;
   /** As agreed with the far end; undefined without a link, or where the driver does not know. */
