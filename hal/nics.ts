@@ -121,6 +121,11 @@ export interface Nics extends Closeable {
    * back, addresses and MTU that no configuration knows among it.
    */
   apply(config: Readonly<Record<NicRole, NicConfig>>): Promise<() => Promise<void>>;
+  /**
+   * Rejects where `apply` would, whenever it comes: NIC_MISSING for a NIC that is not there, NETLINK_FAILED for VLANs where the
+   * kernel makes none. Looks at what is to be bound anew alone, and changes nothing.
+   */
+  check(config: Readonly<Record<NicRole, NicConfig>>): Promise<void>;
   get(role: NicRole): Nic;
   counters(role: NicRole): Promise<NicCounters>;
   /** MAC address of a directly attached viewer, when the neighbour table knows it. */

@@ -61,6 +61,8 @@ export class Appliance implements Closeable, Follower {
         await this.#reopenWith(next);
         return () => this.#inTurn(() => this.#reopenWith(before));
       }
+      // What is held back would fail when the box starts again: then nobody may be there who can mend it.
+      await relay.check(next);
       const undo = await relay.apply(holdBack(relay.config, next).config);
       this.#wanted = next;
       return () =>

@@ -205,6 +205,15 @@ export class Relay implements Closeable {
     return this.#config;
   }
 
+  /**
+   * What of `next` this machine cannot do, though it would be tried at the next start only.
+   *
+   * @throws {WeirError} NIC_MISSING, NETLINK_FAILED
+   */
+  check(next: Config): Promise<void> {
+    return this.#hal.nics.check(nicConfigs(next));
+  }
+
   /** Brings the running box to another configuration; returns what brings it back. What does not differ is not touched. */
   apply(next: Config): Promise<() => Promise<void>> {
     return applyStages(this.#stages, next);

@@ -52,6 +52,12 @@ export class NicConvergence {
     this.#steps = new NicSteps(options);
   }
 
+  /** Whether `roles` can be bound at all, as `config` says; changes nothing. */
+  async check(config: NicConfigs, roles: readonly NicRole[]): Promise<void> {
+    findLinks(config, roles, await this.candidates());
+    if (roles.some((role) => config[role].vlan !== undefined)) await this.#steps.needVlans();
+  }
+
   /** Brings the kernel to `config`; takes back what it did when a step fails. */
   async converge(config: NicConfigs, roles: readonly NicRole[]): Promise<Converged> {
     const done: NicStep[] = [];

@@ -75,6 +75,10 @@ function hasPath(path: string | undefined, wanted: string): boolean {
   return path.endsWith(end) || device.endsWith(end);
 }
 
+/** Whether both name the same NIC in the same way. */
+export const isSameNic = (one: NicConfig, other: NicConfig | undefined): boolean =>
+  (['device', 'mac', 'path', 'vlan'] as const).every((name) => one[name] === other?.[name]);
+
 /** The NIC of a role. NIC_MISSING tells which NICs there are; CONFIG_BAD_VALUE that `match` fits several. */
 export function findNic(role: NicRole, match: NicMatch, candidates: readonly NicCandidate[]): NicCandidate {
   const wanted = describeMatch(match);

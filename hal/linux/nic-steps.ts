@@ -20,6 +20,13 @@ export class NicSteps {
     this.#log = options.log;
   }
 
+  /** @throws {WeirError} where the kernel makes no VLANs. */
+  async needVlans(): Promise<void> {
+    await this.#network.needVlans().catch((error) => {
+      throw noVlans(error);
+    });
+  }
+
   async execute(step: NicStep): Promise<void> {
     const network = this.#network;
     switch (step.kind) {
@@ -132,7 +139,7 @@ function noVlans(error: unknown): unknown {
   if (!isWeirError(error) || !isErrno(error, 'EOPNOTSUPP', 'ENOTSUP')) return error;
   return new WeirError('NETLINK_FAILED', 'this kernel makes no VLANs', {
     fields: error.fields,
-    advice: 'it needs CONFIG_VLAN_8021Q: modprobe 8021q',
+    advice: 'it needs CONFIG_VLAN_8021Q (`modprobe 8021q`); `delete` the vlan, or start another kernel',
     cause: error,
   });
 }

@@ -16,7 +16,7 @@ import { KnownNetwork } from './known-network.ts';
 import { isErrno } from './netlink.ts';
 import { findLinks, type NicConfigs, NicConvergence } from './nic-convergence.ts';
 import { readNicHardware, SYSFS_NICS } from './nic-listing.ts';
-import { asksDhcp, isStacked, matchingNics, type NicStep } from './nic-plan.ts';
+import { asksDhcp, isSameNic, isStacked, matchingNics, type NicStep } from './nic-plan.ts';
 import { readRoutes } from './route-listing.ts';
 import type { NetworkNotice, Rtnetlink } from './rtnetlink.ts';
 import type { Link } from './rtnetlink-messages.ts';
@@ -70,6 +70,19 @@ export class LinuxNics implements Nics {
       this.#config = config;
       this.#bind(found);
       return () => this.#queue.run(() => this.#takeBack(done, before));
+    });
+  }
+
+  check(config: NicConfigs): Promise<void> {
+    return this.#queue.run(async () => {
+      const anew = nicRoles.filter((role) => !isSameNic(config[role], this.#config?.[role]));
+      if (anew.length === 0) return;
+      await this.#read();
+      // Also one that stays, for it may be the same NIC.
+      await this.#convergence.check(
+        config,
+        nicRoles.filter((role) => anew.includes(role) || this.#hasLink(role)),
+      );
     });
   }
 

@@ -169,6 +169,10 @@ export function vlanPayload(parent: number, device: string, vlan: number): Buffe
   ]);
 }
 
+/** A VLAN of which nothing is said: a kernel that makes VLANs refuses it as incomplete, another one as unknown. */
+export const anyVlanPayload = (): Buffer =>
+  Buffer.concat([linkPayload(0), attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, Buffer.from('vlan')))]);
+
 export function linkAliasPayload(ifindex: number, alias: string): Buffer {
   return Buffer.concat([linkPayload(ifindex), attribute(IFLA_IFALIAS, Buffer.from(alias))]);
 }

@@ -174,6 +174,11 @@ export class Rtnetlink implements Closeable {
     await this.#change(what, wire.RTM_NEWLINK, payload, NLM_F_CREATE | NLM_F_EXCL, 'EEXIST');
   }
 
+  /** Rejects with EOPNOTSUPP where the kernel makes no VLANs (IEEE 802.1Q). Makes none. */
+  async needVlans(): Promise<void> {
+    await this.#change('make VLANs', wire.RTM_NEWLINK, wire.anyVlanPayload(), NLM_F_CREATE, 'EINVAL');
+  }
+
   async setAlias(link: wire.Link, alias: string): Promise<void> {
     const payload = wire.linkAliasPayload(link.ifindex, alias);
     await this.#change(`name ${link.device} "${alias}"`, wire.RTM_NEWLINK, payload);

@@ -13,6 +13,7 @@ import {
 import {
   asksDhcp,
   findNic,
+  isSameNic,
   type NicCandidate,
   type NicState,
   planNic,
@@ -83,6 +84,7 @@ export class SimNics implements Nics {
   #config: Readonly<Record<NicRole, NicConfig>> | undefined;
   #failure: WeirError | undefined;
   #nextIndex = 2;
+  #makesVlans = true;
   #closed = false;
 
   constructor(nics: readonly SimNicSpec[]) {
@@ -92,11 +94,7 @@ export class SimNics implements Nics {
   async apply(config: Readonly<Record<NicRole, NicConfig>>): Promise<() => Promise<void>> {
     if (this.#closed) throw alreadyClosed('NICs');
     for (const role of nicRoles) config[role].addresses.forEach(parsePrefix);
-    const ports = { wan: this.#find('wan', config.wan), access: this.#find('access', config.access) };
-    if (ports.wan === ports.access && config.wan.vlan === config.access.vlan) {
-      const { device } = ports.wan;
-      throw new WeirError('CONFIG_BAD_VALUE', `interfaces.wan and interfaces.access are both ${device}`);
-    }
+    const ports = this.#ports(config);
     const failure = this.#failure ?? tooLarge(config);
     this.#failure = undefined;
     if (failure) throw failure;
@@ -113,6 +111,22 @@ export class SimNics implements Nics {
     this.#bound.set('wan', wan.ifindex).set('access', access.ifindex);
     this.#refresh();
     return takeBack;
+  }
+
+  async check(config: Readonly<Record<NicRole, NicConfig>>): Promise<void> {
+    if (nicRoles.every((role) => isSameNic(config[role], this.#config?.[role]))) return;
+    this.#ports(config);
+    if (this.#makesVlans || nicRoles.every((role) => config[role].vlan === undefined)) return;
+    throw new WeirError('NETLINK_FAILED', 'this kernel makes no VLANs');
+  }
+
+  #ports(config: Readonly<Record<NicRole, NicConfig>>): Readonly<Record<NicRole, SimDevice>> {
+    const ports = { wan: this.#find('wan', config.wan), access: this.#find('access', config.access) };
+    if (ports.wan === ports.access && config.wan.vlan === config.access.vlan) {
+      const { device } = ports.wan;
+      throw new WeirError('CONFIG_BAD_VALUE', `interfaces.wan and interfaces.access are both ${device}`);
+    }
+    return ports;
   }
 
   /** What a configuration changes, as it is now; what is returned puts it back. */
@@ -290,6 +304,11 @@ export class SimNics implements Nics {
   } {
     const { mtu, up, addresses } = this.#named(device);
     return { mtu, up, addresses: addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`) };
+  }
+
+  /** The machine's kernel has no 802.1Q. */
+  refuseVlans(): void {
+    this.#makesVlans = false;
   }
 
   /** The next `apply` that would change something rejects with this error, everything left as it was. */

@@ -121,6 +121,21 @@ export function nicsContract(makeWorld: () => Promise<NicsWorld>): void {
     assert.match(error.advice ?? '', /lan0/);
   });
 
+  it('finds out what cannot be bound before it is to be, and changes nothing', async () => {
+    await world.nics.apply({ wan, access: lan });
+    const before = [await world.inspect('wan0'), await world.inspect('lan0')];
+    await world.nics.check({ wan, access: { ...lan, mtu: 1400 } });
+    await assert.rejects(world.nics.check({ wan, access: { device: 'lan7', addresses: [] } }), {
+      code: 'NIC_MISSING',
+    });
+    await assert.rejects(world.nics.check({ wan, access: { mac: world.mac('wan0'), addresses: [] } }), {
+      code: 'CONFIG_BAD_VALUE',
+    });
+    if (world.hasVlans) await world.nics.check({ wan, access: { ...lan, vlan: 7 } });
+    assert.deepEqual([await world.inspect('wan0'), await world.inspect('lan0')], before);
+    assert.equal(world.nics.get('access').device, 'lan0');
+  });
+
   it('refuses one NIC for both roles, and a role without a NIC', async () => {
     assert.equal((await refusal({ wan, access: wan })).code, 'CONFIG_BAD_VALUE');
     assert.equal((await refusal({ wan, access: { addresses: [] } })).code, 'CONFIG_BAD_VALUE');

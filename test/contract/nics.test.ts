@@ -135,4 +135,16 @@ describeReal('the NICs of a Linux without VLANs', import.meta.filename, () => {
     });
     assert.deepEqual(await world.inspect('lan0'), before);
   });
+
+  it('say so before a configuration that waits for a restart counts, and change nothing', async function () {
+    if (kernelHasVlans()) this.skip();
+    await using world = await realWorld();
+    const running = { wan: { device: 'wan0', addresses: [] }, access: { device: 'lan0', addresses: [] } };
+    await world.nics.apply(running);
+    const links = ip('link');
+    const next = { ...running, access: { ...running.access, vlan: 7 } };
+    await assert.rejects(world.nics.check(next), { code: 'NETLINK_FAILED', message: /makes no VLANs/ });
+    assert.equal(ip('link'), links);
+    await world.nics.check(running);
+  });
 });

@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { kernelHasVlans } from '../contract/network-world.ts';
 import { liveLab } from './live-lab.ts';
 import { ScriptedViewers } from './viewers-scripted.ts';
 import { Weir } from './weir.ts';
@@ -79,6 +80,27 @@ describe('lab: interfaces that change beneath viewers', function () {
     assert.deepEqual([relay.feeds[0]?.reconnections, relay.feeds[0]?.lostPackets], [0, '0']);
     await udp.teardown();
     await tcp.teardown();
+  });
+
+  it('refuses a VLAN at the commit where the kernel makes none, and nothing of it is left', async function () {
+    if (kernelHasVlans()) this.skip();
+    const links = () => lab.world.box.ip('-brief', 'link');
+    const before = await links();
+    const child = await lab.world.box.spawn(process.execPath, [
+      ...[main, 'console', '--data', weir.dataDir, '-c', 'configure'],
+      ...['-c', 'set interfaces access vlan 7', '-c', 'set system name other', '-c', 'commit'],
+    ]);
+    assert.equal((await child.exited).code, 1);
+    assert.match(
+      child.stderr,
+      /error: this kernel makes no VLANs.*-> it needs CONFIG_VLAN_8021Q.*`delete` the vlan/,
+    );
+    await child.close();
+    assert.equal(await links(), before);
+    assert.doesNotMatch(await ask('show configuration | display set'), /vlan|other/);
+    // It comes up again, as nothing waits for the next start.
+    await ask('request system restart confirmed');
+    await weir.shows((relay) => 'feeds' in relay && relay.feeds.length === 0, 10_000, 'it relays again');
   });
 
   it('leaves everything as it was when a commit cannot be applied, and viewers play on', async () => {

@@ -115,6 +115,28 @@ describe('the appliance', function () {
     assert.deepEqual(box.awaitingRestart(box.config ?? next), []);
   });
 
+  it('refuses what waits for a restart and would not come up then: a VLAN the kernel cannot make, a NIC that is not there', async () => {
+    const box = await open(configOf());
+    hals[0]?.nics.refuseVlans();
+    await assert.rejects(box.apply(configOf({ rtsp: { ports: [8554] } }, { vlan: 7 })), (error) =>
+      isWeirError(error, 'NETLINK_FAILED'),
+    );
+    await assert.rejects(box.apply(configOf({}, { device: 'eth9' })), (error) =>
+      isWeirError(error, 'NIC_MISSING'),
+    );
+    assert.deepEqual(ports(), [554, 8554]);
+    assert.equal(box.config?.interfaces.wan.vlan, undefined);
+    await box.restart();
+    assert.ok(box.relay);
+  });
+
+  it('takes other changes while a NIC is pulled out', async () => {
+    const box = await open(configOf());
+    hals[0]?.nics.remove('lan0');
+    await box.apply(configOf({ rtsp: { ports: [8554] } }));
+    assert.deepEqual(ports(), [8554]);
+  });
+
   it('refuses a first configuration it cannot relay with, and can be configured again', async () => {
     const box = await open(undefined);
     await assert.rejects(box.apply(configOf({}, { device: 'eth9' })), (error) =>
