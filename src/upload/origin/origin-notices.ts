@@ -1,5 +1,5 @@
 import { type Closeable, describeError, type Log } from '#base';
-import type { ClockCorrection, DeliveryOutcome, Outbox } from '#storage';
+import type { ClockCorrection, DeliveryOutcome, Outbox, Settlement, StoredEntry } from '#storage';
 import { type OutgoingEntry, outgoingEntry, signedEntry } from '../outgoing-entry.ts';
 
 /** An origin, as the records name it. */
@@ -146,41 +146,55 @@ export class OriginNotices implements Closeable {
   async #tellAll(name: string, origin: OriginAddress, telling: Telling): Promise<void> {
     for (let after: number | undefined = telling.after; after !== undefined; ) {
       const page = await this.#outbox.waiting(name, { after, limit: pageSize });
-      const corrections = await this.#corrections();
-      for (const stored of page.entries) {
-        if (this.#closed) return;
-        const entry = outgoingEntry(stored, corrections);
-        const status = await this.#teller.notify(
-          // What is of no session goes over any that there is.
-          entry.kind === 'usage' ? entry.record.url : '',
-          origin,
-          'application/json',
-          Buffer.from(signedEntry(entry)),
-        );
-        if (status === undefined) return;
-        if (deaf.has(status)) {
-          telling.deaf = true;
-          this.#log.info('the origin takes no notices', { destination: name, status });
-          return;
-        }
-        telling.after = Math.max(telling.after, stored.sequence);
-        await this.#settle(name, entry, status, telling);
+      const settlements: Settlement[] = [];
+      try {
+        if (!(await this.#tellPage(origin, telling, page.entries, settlements))) return;
+      } finally {
+        // Together: a commit for each would keep disk and processor busy long after many viewers have left.
+        if (settlements.length > 0) await this.#outbox.settle(name, settlements);
       }
       after = page.next;
     }
   }
 
-  async #settle(name: string, { sequence }: OutgoingEntry, status: number, telling: Telling): Promise<void> {
-    const outcome = outcomeOf(status);
-    if (outcome === undefined) {
-      // Once a session: an origin may refuse all of the many that wait.
-      if (!telling.refused)
+  /** False when there is no point in going on now. What became of those that were told goes into `settlements`. */
+  async #tellPage(
+    origin: OriginAddress,
+    telling: Telling,
+    entries: readonly StoredEntry[],
+    settlements: Settlement[],
+  ): Promise<boolean> {
+    const name = originDestination(origin);
+    const corrections = await this.#corrections();
+    for (const stored of entries) {
+      if (this.#closed) return false;
+      const entry = outgoingEntry(stored, corrections);
+      const status = await this.#teller.notify(
+        // What is of no session goes over any that there is.
+        entry.kind === 'usage' ? entry.record.url : '',
+        origin,
+        'application/json',
+        Buffer.from(signedEntry(entry)),
+      );
+      if (status === undefined) return false;
+      if (deaf.has(status)) {
+        telling.deaf = true;
+        this.#log.info('the origin takes no notices', { destination: name, status });
+        return false;
+      }
+      telling.after = Math.max(telling.after, stored.sequence);
+      const { sequence } = entry;
+      const outcome = outcomeOf(status);
+      if (outcome !== undefined) {
+        const reason = outcome === 'acknowledged' ? undefined : `the origin answered ${status}`;
+        settlements.push({ sequence, outcome, reason });
+      } else if (!telling.refused) {
+        // Once a session: an origin may refuse all of the many that wait.
         this.#log.warn('the origin refuses notices', { destination: name, sequence, status });
-      telling.refused = true;
-      return;
+        telling.refused = true;
+      }
     }
-    const reason = outcome === 'acknowledged' ? undefined : `the origin answered ${status}`;
-    await this.#outbox.settle(name, [{ sequence, outcome, reason }]);
+    return true;
   }
 
   /** Notices of what was before `before`, wall clock, are not told any more. Returns how many. */

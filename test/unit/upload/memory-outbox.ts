@@ -5,6 +5,8 @@ export class MemoryOutbox implements Outbox {
   readonly settled: Settlement[] = [];
   /** How often it was looked through. */
   reads = 0;
+  /** How often something was settled, however much at once: a commit each. */
+  commits = 0;
   /** What is settled is written down after it. */
   gate: Promise<void> = Promise.resolve();
   readonly #waiting: StoredEntry[] = [];
@@ -27,6 +29,7 @@ export class MemoryOutbox implements Outbox {
 
   async settle(_destination: string, settlements: readonly Settlement[]): Promise<void> {
     await this.gate;
+    this.commits += 1;
     for (const settlement of settlements) {
       const at = this.#waiting.findIndex(({ sequence }) => sequence === settlement.sequence);
       if (at >= 0) this.#waiting.splice(at, 1);

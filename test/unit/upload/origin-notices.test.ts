@@ -43,6 +43,15 @@ describe('upload: notices to the origin', () => {
     );
   });
 
+  it('of a page are settled by one commit, also when the last of them gets no answer', async () => {
+    const { outbox, notices, answer } = scene();
+    answer((sequence) => (sequence === 60 ? undefined : 200));
+    outbox.put(...Array.from({ length: 60 }, (_, index) => entry(index + 1)));
+    await notices.tell(origin);
+    assert.deepEqual(outbox.left, [60]);
+    assert.equal(outbox.commits, 2, 'pages of 50');
+  });
+
   it('answered with 451 are told, not confirmed, and not repeated', async () => {
     const { outbox, told, notices, answer } = scene();
     answer(() => 451);
