@@ -52,8 +52,10 @@ export interface Lease {
 export interface NicAddress {
   readonly address: string;
   readonly prefixLength: number;
-  /** Somebody else on the link has it (RFC 4862 s.5.4): it is not used. */
+  /** Somebody else on the link has it, too. The kernel does not use it then if it is of IPv6 (RFC 4862 s.5.4), else it does. */
   readonly duplicate?: true;
+  /** MAC address of who that is, where it is known. */
+  readonly holder?: string;
 }
 
 /** One NIC as it is now. `rx`/`tx` as the NIC sees them. */

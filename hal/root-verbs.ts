@@ -2,7 +2,15 @@
  * What the box lets Weir have done with rights that Weir does not have: a closed list. Each is a small unit of the image's
  * with nothing but that to do (`image/units`); who may ask is said by the rights of its socket.
  */
-export const rootVerbs = ['reboot', 'power-off', 'update', 'factory-reset', 'dhcp'] as const;
+export const rootVerbs = [
+  'reboot',
+  'power-off',
+  'update',
+  'factory-reset',
+  'dhcp',
+  'arp-probe',
+  'port-holders',
+] as const;
 export type RootVerb = (typeof rootVerbs)[number];
 
 export interface VerbOptions {

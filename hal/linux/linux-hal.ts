@@ -1,9 +1,11 @@
 import { CloseStack, systemClock } from '#base';
 import { openDatapath } from '../datapath/datapath.ts';
 import type { Hal, HalOptions } from '../hal.ts';
+import { ArpProgram, ArpVerb } from './arp-probe.ts';
 import { LinuxBoard } from './board.ts';
 import { DhcpClients, leaseFolder, resolvConf } from './dhcp-clients.ts';
 import { DhcpProcesses, DhcpUnits } from './dhcp-runner.ts';
+import { DuplicateWatch } from './duplicate-watch.ts';
 import { LinuxForwarding } from './forwarding.ts';
 import { LinuxInterception } from './interception.ts';
 import { Nft } from './nft.ts';
@@ -35,7 +37,9 @@ export async function openLinuxHal({ log, realtime, engineThreads, cloning }: Ha
       : new DhcpProcesses({ folder: leaseFolder, program: 'dhcpcd', clock });
     const dhcp = owned.use(new DhcpClients({ runner, folder: leaseFolder, resolvConf, clock, log }));
     await dhcp.open();
-    const nics = owned.use(await LinuxNics.open(network, dhcp, log));
+    const probe = rootVerbs.has('arp-probe') ? new ArpVerb(rootVerbs) : new ArpProgram();
+    const duplicates = owned.use(new DuplicateWatch({ probe, clock, log }));
+    const nics = owned.use(await LinuxNics.open({ network, dhcp, duplicates, log }));
     const interception = owned.use(new LinuxInterception({ nft, network, clock, log }));
     const datapath = owned.use(openDatapath({ realtime, log, threads: engineThreads, cloning }));
     return {
@@ -44,7 +48,7 @@ export async function openLinuxHal({ log, realtime, engineThreads, cloning }: Ha
       interception,
       datapath,
       board: new LinuxBoard({ clockSynchronised }),
-      serialPorts: new LinuxSerialPorts(),
+      serialPorts: new LinuxSerialPorts({ rootVerbs }),
       supervisor: supervisorOfProcess(sendDatagram),
       rootVerbs,
       probes: new LinuxProbes(),

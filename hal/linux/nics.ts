@@ -4,6 +4,7 @@ import { describeError, type Log, Signal, WeirError } from '#base';
 import { parseIp, parsePrefix } from '../ip-address.ts';
 import {
   type Nic,
+  type NicAddress,
   type NicCounters,
   type NicPort,
   type NicRole,
@@ -12,6 +13,7 @@ import {
   type Route,
 } from '../nics.ts';
 import type { DhcpClients } from './dhcp-clients.ts';
+import type { DuplicateWatch } from './duplicate-watch.ts';
 import { KnownNetwork } from './known-network.ts';
 import { isErrno } from './netlink.ts';
 import { findLinks, type NicConfigs, NicConvergence } from './nic-convergence.ts';
@@ -22,6 +24,13 @@ import type { NetworkNotice, Rtnetlink } from './rtnetlink.ts';
 import type { Link } from './rtnetlink-messages.ts';
 import { SerialQueue } from './serial-queue.ts';
 
+interface NicsParts {
+  readonly network: Rtnetlink;
+  readonly dhcp: DhcpClients;
+  readonly duplicates: DuplicateWatch;
+  readonly log: Log;
+}
+
 /** The NICs of this machine, by rtnetlink. */
 export class LinuxNics implements Nics {
   readonly changed: Signal<Nic>;
@@ -29,6 +38,7 @@ export class LinuxNics implements Nics {
   readonly #known: KnownNetwork;
   readonly #convergence: NicConvergence;
   readonly #dhcp: DhcpClients;
+  readonly #duplicates: DuplicateWatch;
   readonly #log: Log;
   readonly #queue = new SerialQueue();
   /** The link a role has, by ifindex. It stays when the link has gone. */
@@ -38,22 +48,24 @@ export class LinuxNics implements Nics {
   #config: NicConfigs | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(network: Rtnetlink, dhcp: DhcpClients, log: Log) {
+  private constructor({ network, dhcp, duplicates, log }: NicsParts) {
     this.#network = network;
     this.#known = new KnownNetwork(network);
     this.#convergence = new NicConvergence({ network, known: this.#known, dhcp, log });
     this.#dhcp = dhcp;
+    this.#duplicates = duplicates;
     this.#log = log;
     this.changed = new Signal((error) => log.error('NIC listener failed', { error: describeError(error) }));
     this.#listening = [
       network.notice.on((notice) => this.#learn(notice)),
       network.resynced.on(() => this.#inBackground('read the NICs again', () => this.#read())),
       dhcp.changed.on(() => this.#refresh()),
+      duplicates.changed.on(() => this.#refresh()),
     ];
   }
 
-  static async open(network: Rtnetlink, dhcp: DhcpClients, log: Log): Promise<LinuxNics> {
-    const nics = new LinuxNics(network, dhcp, log);
+  static async open(parts: NicsParts): Promise<LinuxNics> {
+    const nics = new LinuxNics(parts);
     await nics.#read();
     return nics;
   }
@@ -126,7 +138,7 @@ export class LinuxNics implements Nics {
         const { ifindex, device, mac, kind, up, linkUp, mtu } = link;
         const hardware = await readNicHardware(join(SYSFS_NICS, device));
         const role = nicRoles.find((one) => this.#bound.get(one) === ifindex);
-        const addresses = this.#known.addressesOf(ifindex);
+        const addresses = this.#addressesOf(link);
         return { device, mac, path, kind, up, linkUp, mtu, addresses, role, ...hardware };
       }),
     );
@@ -214,6 +226,16 @@ export class LinuxNics implements Nics {
     this.#refresh();
   }
 
+  /** An address that DHCP brought is looked after by the client that did. */
+  #watchDuplicates(): void {
+    const own = [...this.#nics.values()].flatMap(({ device, linkUp, addresses }) => {
+      const leased = this.#dhcp.lease(device, 4);
+      const other = addresses.filter(({ address }) => !leased?.address.startsWith(`${address}/`));
+      return linkUp ? other.map(({ address }) => ({ device, address })) : [];
+    });
+    this.#duplicates.watch(own);
+  }
+
   /** Compares the bound NICs with what was told of them, and tells what has changed. */
   #refresh(): void {
     for (const [role, ifindex] of this.#bound) {
@@ -224,6 +246,14 @@ export class LinuxNics implements Nics {
       if (before && now.linkUp && !before.linkUp) void this.#dhcp.linkBack(now.device);
       if (before) this.changed.emit(now);
     }
+    this.#watchDuplicates();
+  }
+
+  #addressesOf({ ifindex, device }: Link): readonly NicAddress[] {
+    return this.#known.addressesOf(ifindex).map((known) => {
+      const holder = this.#duplicates.holderOf({ device, address: known.address });
+      return holder === undefined ? known : { ...known, duplicate: true, holder };
+    });
   }
 
   #nicOf(role: NicRole, ifindex: number): Nic | undefined {
@@ -234,7 +264,7 @@ export class LinuxNics implements Nics {
     const dhcp = ([4, 6] as const)
       .filter((family) => config && asksDhcp(config, family))
       .map((family) => ({ family, lease: this.#dhcp.lease(device, family) }));
-    return { role, device, ifindex, mac, mtu, linkUp, addresses: this.#known.addressesOf(ifindex), dhcp };
+    return { role, device, ifindex, mac, mtu, linkUp, addresses: this.#addressesOf(link), dhcp };
   }
 
   #inBackground(what: string, work: () => Promise<void>): void {

@@ -20,6 +20,13 @@ export async function holdersOf(device: string, proc = '/proc'): Promise<readonl
   return holders;
 }
 
+/** What the verb `port-holders` says: `PID PROGRAM` a line, this process among them. */
+export const parseHolders = (lines: readonly string[]): readonly PortHolder[] =>
+  lines.flatMap((line) => {
+    const [, pid, program = ''] = /^(\d+) (.*)$/.exec(line) ?? [];
+    return pid === undefined || Number(pid) === process.pid ? [] : [{ pid: Number(pid), program }];
+  });
+
 async function holds(folder: string, device: string): Promise<boolean> {
   for (const fd of await readdir(folder).catch(() => [])) {
     if ((await readlink(join(folder, fd)).catch(() => '')) === device) return true;

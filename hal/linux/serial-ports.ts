@@ -5,8 +5,9 @@ import { Duplex } from 'node:stream';
 import { promisify } from 'node:util';
 import { SerialPort as SerialPortPackage } from 'serialport';
 import { describeError, WeirError } from '#base';
+import type { RootVerbs } from '../root-verbs.ts';
 import type { PortHolder, SerialPort, SerialPortOptions, SerialPorts } from '../serial-port.ts';
-import { holdersOf } from './port-holders.ts';
+import { holdersOf, parseHolders } from './port-holders.ts';
 
 const readBytes = promisify(read);
 const writeBytes = promisify(write);
@@ -24,6 +25,13 @@ const UV_WRITABLE = 2;
 type Binding = Extract<Awaited<ReturnType<typeof SerialPortPackage.binding.open>>, { poller: unknown }>;
 
 export class LinuxSerialPorts implements SerialPorts {
+  readonly #rootVerbs: RootVerbs | undefined;
+
+  /** `rootVerbs`: asked for who else has a port open, where a process sees no others. */
+  constructor(options: { readonly rootVerbs?: RootVerbs } = {}) {
+    this.#rootVerbs = options.rootVerbs;
+  }
+
   async open({ path, baud }: SerialPortOptions): Promise<SerialPort> {
     const failed = (why: string, cause: unknown) =>
       new WeirError('SERIAL_PORT_FAILED', `cannot open the serial port ${path}: ${why}`, {
@@ -40,14 +48,19 @@ export class LinuxSerialPorts implements SerialPorts {
       throw failed(describeError(cause).replace(/^Error:? /, ''), cause);
     });
     if (!('poller' in binding)) throw failed('this is not Linux', undefined);
-    return new LinuxSerialPort(path, device, binding);
+    return new LinuxSerialPort({ path, binding, holders: () => this.#holdersOf(device) });
+  }
+
+  async #holdersOf(device: string): Promise<readonly PortHolder[]> {
+    if (!this.#rootVerbs?.has('port-holders')) return await holdersOf(device);
+    return parseHolders(await this.#rootVerbs.run('port-holders', [device]));
   }
 }
 
 class LinuxSerialPort implements SerialPort {
   readonly path: string;
   readonly stream: Duplex;
-  readonly #device: string;
+  readonly #holders: () => Promise<readonly PortHolder[]>;
   readonly #binding: Binding;
   /** Reading that is under way; the file is closed only when it has ended, or it could read what another file has by then. */
   #reading: Promise<void> = Promise.resolve();
@@ -56,9 +69,14 @@ class LinuxSerialPort implements SerialPort {
   #lostBecause: string | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(path: string, device: string, binding: Binding) {
+  constructor(options: {
+    path: string;
+    binding: Binding;
+    holders: () => Promise<readonly PortHolder[]>;
+  }) {
+    const { path, binding, holders } = options;
     this.path = path;
-    this.#device = device;
+    this.#holders = holders;
     this.#binding = binding;
     binding.poller.on('readable', () => this.#ready('readable'));
     binding.poller.on('writable', () => this.#ready('writable'));
@@ -78,7 +96,7 @@ class LinuxSerialPort implements SerialPort {
   }
 
   otherHolders(): Promise<readonly PortHolder[]> {
-    return holdersOf(this.#device);
+    return this.#holders();
   }
 
   /** Until there is something; a reader that is slow leaves it with the kernel. */

@@ -53,6 +53,9 @@ const toTest: readonly SystemPackage[] = [
   { name: 'gstreamer1.0-libav', provides: [plugin('libav')] },
   { name: 'tshark', provides: ['tshark'] },
   { name: 'tcpdump', provides: ['tcpdump'] },
+  // The image's own small programs.
+  { name: 'busybox-static', provides: ['busybox'] },
+  { name: 'iputils-arping', provides: ['arping'] },
   { name: 'iputils-ping', provides: ['ping'] },
   { name: 'traceroute', provides: ['traceroute'] },
   { name: 'dhcpcd-base', provides: ['dhcpcd'] },

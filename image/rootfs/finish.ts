@@ -15,7 +15,7 @@ const mountPoints = ['dev', 'proc', 'sys', 'run', 'tmp', 'var', 'data'];
 
 /** Small programs that only busybox has here. */
 const busyboxLinks =
-  'awk clear find grep gunzip gzip hostname less nslookup sed tar vi wget xargs zcat'.split(' ');
+  'arping awk clear find grep gunzip gzip hostname less nslookup sed tar vi wget xargs zcat'.split(' ');
 
 /** What the maintainer scripts of the packages would have made. */
 export function finishRoot(root: string, identity: RootIdentity): void {

@@ -1,5 +1,6 @@
+import { isIPv6 } from 'node:net';
 import type { Alarms, Clock, Closeable } from '#base';
-import { type Nic, type NicRole, type Nics, nicRoles } from '#hal';
+import { type Nic, type NicAddress, type NicRole, type Nics, nicRoles } from '#hal';
 
 /** A server that is asked anew may take that long; a box that starts has no lease for some seconds. */
 const patienceMs = 30_000;
@@ -27,8 +28,8 @@ export class LeaseWatch implements Closeable {
       if (asked && !asked.lease) this.#wait(role, family, device);
       else this.#isWell(subjectOf(role, family));
     }
-    const taken = addresses.filter((one) => one.duplicate).map(({ address }) => address);
-    const text = `somebody else has ${taken.join(', ')}, too: ${device} does not use it`;
+    const taken = addresses.filter((one) => one.duplicate);
+    const text = taken.map((one) => duplicateText(one, device)).join('; ');
     if (taken.length > 0) this.#alarms.raise({ name: duplicate, subject: role, severity: 'major', text });
     else this.#alarms.clear(duplicate, role);
   }
@@ -60,5 +61,10 @@ export class LeaseWatch implements Closeable {
     return this.close();
   }
 }
+
+const duplicateText = ({ address, holder = 'somebody else' }: NicAddress, device: string): string =>
+  isIPv6(address)
+    ? `${holder} has ${address}, too: ${device} does not use it`
+    : `${holder} has ${address}, too: what is for ${device} may go there, give one of the two another address`;
 
 const subjectOf = (role: NicRole, family: 4 | 6): string => `${role} DHCPv${family}`;

@@ -13,6 +13,7 @@ import { until } from './datapath-world.ts';
 import { describeReal } from './describe-real.ts';
 import { DhcpServer } from './dhcp-server.ts';
 import { ip, kernelHasVlans, NetworkWorld, originAt } from './network-world.ts';
+import { noDuplicates } from './no-duplicates.ts';
 
 const wan: NicConfig = { device: 'wan0', addresses: [], dhcp4: true };
 const lan: NicConfig = { device: 'lan0', addresses: [] };
@@ -63,7 +64,7 @@ describeReal('DHCP', import.meta.filename, function (this: Mocha.Suite) {
       log: silentLog,
     });
     await dhcp.open();
-    nics = await LinuxNics.open(network, dhcp, silentLog);
+    nics = await LinuxNics.open({ network, dhcp, duplicates: noDuplicates(), log: silentLog });
   };
   const serve = async (...options: string[]): Promise<DhcpServer> => {
     const server = await DhcpServer.start(world.origin, join(folder, 'server-leases'), ...options);

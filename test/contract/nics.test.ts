@@ -11,6 +11,7 @@ import { until } from './datapath-world.ts';
 import { describeReal } from './describe-real.ts';
 import { boxOnAccess, ip, kernelHasVlans, NetworkWorld, viewerAt } from './network-world.ts';
 import { type NicsWorld, nicsContract } from './nics.contract.ts';
+import { noDuplicates } from './no-duplicates.ts';
 
 async function simWorld(): Promise<NicsWorld> {
   const hal = await openSimHal();
@@ -55,7 +56,7 @@ async function realWorld(): Promise<NicsWorld> {
     ...{ clock: systemClock, log: silentLog },
   });
   await dhcp.open();
-  const nics = await LinuxNics.open(network, dhcp, silentLog);
+  const nics = await LinuxNics.open({ network, dhcp, duplicates: noDuplicates(), log: silentLog });
   return {
     nics,
     inspect: async (device) => {
