@@ -4,6 +4,7 @@ import type { Datapath } from './datapath/face.ts';
 import type { Forwarding, Interception } from './interception.ts';
 import type { Nics } from './nics.ts';
 import type { Probes } from './probes.ts';
+import type { Resolver } from './resolver.ts';
 import type { RootVerbs } from './root-verbs.ts';
 import type { SerialPorts } from './serial-port.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -11,6 +12,7 @@ import type { Supervisor } from './supervisor.ts';
 /** Everything Weir asks of the machine. `openLinuxHal` is the real one, `openSimHal` the one for unit tests. */
 export interface Hal extends Closeable {
   readonly nics: Nics;
+  readonly resolver: Resolver;
   readonly forwarding: Forwarding;
   readonly interception: Interception;
   readonly datapath: Datapath;

@@ -19,6 +19,7 @@ export {
   type Route,
 } from './nics.ts';
 export type { PingOptions, ProbeEnd, ProbeOptions, Probes, TracerouteOptions } from './probes.ts';
+export type { Resolver } from './resolver.ts';
 export { type RootVerb, type RootVerbs, rootVerbs, type VerbOptions } from './root-verbs.ts';
 export type { PortHolder, SerialPort, SerialPortOptions, SerialPorts } from './serial-port.ts';
 export type { Supervisor } from './supervisor.ts';

@@ -72,6 +72,7 @@ export function boxOperations(box: Box, facts: BoxFacts): BoxOperations {
     system: () =>
       systemStatus({
         board: hal().board,
+        resolver: hal().resolver,
         version: weirVersion,
         name: box.config().system.name,
         store: box.store(),

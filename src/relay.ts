@@ -221,7 +221,7 @@ export class Relay implements Closeable {
 
   /** In the order they depend on each other. */
   #makeStages(): readonly Stage[] {
-    const { nics, forwarding, interception } = this.#hal;
+    const { nics, resolver, forwarding, interception } = this.#hal;
     return [
       new PlannedStage({
         name: 'limits',
@@ -231,6 +231,11 @@ export class Relay implements Closeable {
         },
       }),
       new PlannedStage({ name: 'nics', planOf: nicConfigs, apply: (plan) => nics.apply(plan) }),
+      new PlannedStage({
+        name: 'name servers',
+        planOf: ({ system }) => system.nameServers,
+        apply: (plan) => resolver.apply(plan),
+      }),
       new PlannedStage({
         name: 'forwarding',
         planOf: ({ interfaces }) => ({ ...this.#devices(), masquerade: interfaces.wan.masquerade }),

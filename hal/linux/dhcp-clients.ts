@@ -1,16 +1,15 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, type Closeable, describeError, type Log, Signal } from '#base';
 import type { DhcpFamily, Lease } from '../nics.ts';
 import type { DhcpClient, DhcpRunner } from './dhcp-runner.ts';
 import { parseLease } from './lease-file.ts';
+import type { LinuxResolver } from './resolver.ts';
 
 /** Where the hook of dhcpcd leaves what it was told. */
 export const leaseFolder = '/run/weir-dhcp';
-/** For /etc/resolv.conf to be a link to. */
-export const resolvConf = '/run/weir/resolv.conf';
 const WATCH_MS = 2000;
 const LONGEST_PAUSE_MS = 60_000;
 
@@ -29,7 +28,7 @@ export class DhcpClients implements Closeable {
   readonly changed: Signal<{ readonly device: string }>;
   readonly #runner: DhcpRunner;
   readonly #folder: string;
-  readonly #resolvConf: string;
+  readonly #resolver: LinuxResolver;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #clients = new Map<string, Asking>();
@@ -42,13 +41,14 @@ export class DhcpClients implements Closeable {
     runner: DhcpRunner;
     /** Where the runner has its clients leave their leases. */
     folder: string;
-    resolvConf: string;
+    /** Gets the name servers of the leases. */
+    resolver: LinuxResolver;
     clock: Clock;
     log: Log;
   }) {
     this.#runner = options.runner;
     this.#folder = options.folder;
-    this.#resolvConf = options.resolvConf;
+    this.#resolver = options.resolver;
     this.#clock = options.clock;
     this.#log = options.log;
     this.changed = new Signal((error) =>
@@ -90,7 +90,7 @@ export class DhcpClients implements Closeable {
     const client = { device, family };
     if (!this.#clients.delete(keyOf(client))) return;
     await this.#runner.stop(client);
-    await this.#writeResolvConf();
+    await this.#lendNameServers();
   }
 
   /** The cable was plugged in: is it still the network that the lease is of? */
@@ -143,20 +143,13 @@ export class DhcpClients implements Closeable {
         this.#log.info(lease ? 'lease' : 'no lease', { device, family, address: lease?.address });
       }
       client.lease = lease;
-      await this.#writeResolvConf();
+      await this.#lendNameServers();
       this.changed.emit({ device });
     }
   }
 
-  async #writeResolvConf(): Promise<void> {
-    const servers = [...this.#clients.values()].flatMap(({ lease }) => lease?.nameServers ?? []);
-    const file = this.#resolvConf;
-    await mkdir(dirname(file), { recursive: true, mode: 0o755 });
-    const lines = [...new Set(servers)].map((server) => `nameserver ${server}\n`);
-    await writeFile(`${file}.new`, lines.join(''));
-    // For every program of the box, whatever the umask of this one.
-    await chmod(`${file}.new`, 0o644);
-    await rename(`${file}.new`, file);
+  #lendNameServers(): Promise<void> {
+    return this.#resolver.lend([...this.#clients.values()].flatMap(({ lease }) => lease?.nameServers ?? []));
   }
 
   /** One that has died is started again, at once, then after longer and longer pauses. */

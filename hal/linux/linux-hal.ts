@@ -3,7 +3,7 @@ import { openDatapath } from '../datapath/datapath.ts';
 import type { Hal, HalOptions } from '../hal.ts';
 import { ArpProgram, ArpVerb } from './arp-probe.ts';
 import { LinuxBoard } from './board.ts';
-import { DhcpClients, leaseFolder, resolvConf } from './dhcp-clients.ts';
+import { DhcpClients, leaseFolder } from './dhcp-clients.ts';
 import { DhcpProcesses, DhcpUnits } from './dhcp-runner.ts';
 import { DuplicateWatch } from './duplicate-watch.ts';
 import { LinuxForwarding } from './forwarding.ts';
@@ -11,6 +11,7 @@ import { LinuxInterception } from './interception.ts';
 import { Nft } from './nft.ts';
 import { LinuxNics } from './nics.ts';
 import { LinuxProbes } from './probes.ts';
+import { LinuxResolver, resolvConf } from './resolver.ts';
 import { LinuxRootVerbs } from './root-verbs.ts';
 import { Rtnetlink } from './rtnetlink.ts';
 import { WEIR_TABLE } from './ruleset.ts';
@@ -35,7 +36,8 @@ export async function openLinuxHal({ log, realtime, engineThreads, cloning }: Ha
     const runner = rootVerbs.has('dhcp')
       ? new DhcpUnits(rootVerbs)
       : new DhcpProcesses({ folder: leaseFolder, program: 'dhcpcd', clock });
-    const dhcp = owned.use(new DhcpClients({ runner, folder: leaseFolder, resolvConf, clock, log }));
+    const resolver = new LinuxResolver({ file: resolvConf, log });
+    const dhcp = owned.use(new DhcpClients({ runner, folder: leaseFolder, resolver, clock, log }));
     await dhcp.open();
     const probe = rootVerbs.has('arp-probe') ? new ArpVerb(rootVerbs) : new ArpProgram();
     const duplicates = owned.use(new DuplicateWatch({ probe, clock, log }));
@@ -44,6 +46,7 @@ export async function openLinuxHal({ log, realtime, engineThreads, cloning }: Ha
     const datapath = owned.use(openDatapath({ realtime, log, threads: engineThreads, cloning }));
     return {
       nics,
+      resolver,
       forwarding: new LinuxForwarding({ nft, log }),
       interception,
       datapath,

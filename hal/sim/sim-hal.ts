@@ -5,6 +5,7 @@ import { SimDatapath } from './datapath.ts';
 import { SimForwarding, SimInterception } from './interception.ts';
 import { type SimNicSpec, SimNics } from './nics.ts';
 import { SimProbes } from './probes.ts';
+import { SimResolver } from './resolver.ts';
 import { SimRootVerbs } from './root-verbs.ts';
 import { SimSerialPorts } from './serial-ports.ts';
 import { SimSupervisor } from './supervisor.ts';
@@ -12,6 +13,7 @@ import { SimSupervisor } from './supervisor.ts';
 /** A machine in memory; the parts' own methods are the world around it, and its faults. */
 export interface SimHal extends Hal {
   readonly nics: SimNics;
+  readonly resolver: SimResolver;
   readonly forwarding: SimForwarding;
   readonly interception: SimInterception;
   readonly datapath: SimDatapath;
@@ -31,6 +33,7 @@ export async function openSimHal(
   const nics = owned.use(new SimNics(options.nics ?? twoNics));
   return {
     nics,
+    resolver: new SimResolver(),
     interception: owned.use(new SimInterception(clock)),
     datapath: owned.use(new SimDatapath({ clock })),
     forwarding: new SimForwarding((device) => nics.has(device)),

@@ -1,3 +1,4 @@
+import { ipAddress } from './forms.ts';
 import type { BranchSchema } from './schema.ts';
 
 /** Memory that checking a password may take, whatever its hash asks for. */
@@ -23,6 +24,12 @@ export const systemTree = {
       pattern: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i,
       default: 'weir',
       help: 'name of this box on the console and in logs',
+    },
+    nameServers: {
+      type: 'list',
+      maxItems: 3,
+      of: { type: 'string', ...ipAddress, help: 'an address of a name server' },
+      help: 'name servers, in the order they are asked in; those of DHCP come behind them',
     },
     logLevel: {
       type: 'enum',

@@ -1,5 +1,5 @@
 import type { Clock } from '#base';
-import type { Board, FlashWear } from '#hal';
+import type { Board, FlashWear, Resolver } from '#hal';
 
 /** What this box is. */
 export interface VersionStatus {
@@ -45,15 +45,18 @@ export interface SystemStatus extends VersionStatus {
   /** The hottest sensor; null where there is none. */
   readonly temperatureC: number | null;
   readonly flash: readonly FlashWear[];
+  /** In the order they are asked in. */
+  readonly nameServers: readonly string[];
 }
 
 export async function systemStatus(options: {
   readonly board: Board;
+  readonly resolver: Resolver;
   readonly version: string;
   readonly name: string;
   readonly store?: { readonly device: { readonly id: string }; readonly bootEpoch: number } | undefined;
 }): Promise<SystemStatus> {
-  const { board, version, name, store } = options;
+  const { board, resolver, version, name, store } = options;
   const [known, facts, load, flash] = await Promise.all([
     versionStatus(board, version),
     board.facts(),
@@ -75,6 +78,7 @@ export async function systemStatus(options: {
     weirMemoryBytes: process.memoryUsage.rss(),
     temperatureC: load.temperatureMilliC === undefined ? null : load.temperatureMilliC / 1000,
     flash,
+    nameServers: resolver.nameServers,
   };
 }
 

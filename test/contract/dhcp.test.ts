@@ -8,6 +8,7 @@ import type { Lease, NicConfig } from '#hal';
 import { DhcpClients } from '../../hal/linux/dhcp-clients.ts';
 import { DhcpProcesses } from '../../hal/linux/dhcp-runner.ts';
 import { LinuxNics } from '../../hal/linux/nics.ts';
+import { LinuxResolver } from '../../hal/linux/resolver.ts';
 import { Rtnetlink } from '../../hal/linux/rtnetlink.ts';
 import { until } from './datapath-world.ts';
 import { describeReal } from './describe-real.ts';
@@ -27,6 +28,7 @@ describeReal('DHCP', import.meta.filename, function (this: Mocha.Suite) {
   this.timeout(60_000);
   let world: NetworkWorld;
   let network: Rtnetlink;
+  let resolver: LinuxResolver;
   let dhcp: DhcpClients;
   let nics: LinuxNics;
   let folder: string;
@@ -55,11 +57,12 @@ describeReal('DHCP', import.meta.filename, function (this: Mocha.Suite) {
 
   const open = async (program = 'dhcpcd'): Promise<void> => {
     const clock = systemClock;
+    resolver = new LinuxResolver({ file: join(folder, 'resolv.conf'), log: silentLog });
     const runner = new DhcpProcesses({ folder, program, clock });
     dhcp = new DhcpClients({
       runner,
       folder,
-      resolvConf: join(folder, 'resolv.conf'),
+      resolver,
       clock,
       log: silentLog,
     });
@@ -114,7 +117,12 @@ describeReal('DHCP', import.meta.filename, function (this: Mocha.Suite) {
       (await routes()).map(({ via, device, protocol }) => ({ via, device, protocol })),
       [{ via: originAt.v4, device: 'wan0', protocol: 'dhcp' }],
     );
-    await until(() => readFileSync(join(folder, 'resolv.conf'), 'utf8') === 'nameserver 192.0.2.53\n');
+    const resolvConf = () => readFileSync(join(folder, 'resolv.conf'), 'utf8');
+    await until(() => resolvConf() === 'nameserver 192.0.2.53\n');
+    const takeBack = await resolver.apply(['198.51.100.53', '192.0.2.53']);
+    assert.equal(resolvConf(), 'nameserver 198.51.100.53\nnameserver 192.0.2.53\n');
+    await takeBack();
+    assert.equal(resolvConf(), 'nameserver 192.0.2.53\n');
     const client = pid();
 
     await nics.apply({ wan: { ...wan, dhcp4: false }, access: lan });
@@ -122,7 +130,7 @@ describeReal('DHCP', import.meta.filename, function (this: Mocha.Suite) {
     assert.equal(runs(client), false);
     await until(() => !has(bare(address)));
     assert.deepEqual(await routes(), []);
-    assert.equal(readFileSync(join(folder, 'resolv.conf'), 'utf8'), '');
+    assert.equal(resolvConf(), '');
   });
 
   it('is left alone by a configuration that says the same, and by one that changes something else', async () => {

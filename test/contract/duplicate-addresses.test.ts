@@ -9,6 +9,7 @@ import { DhcpClients } from '../../hal/linux/dhcp-clients.ts';
 import { DhcpProcesses } from '../../hal/linux/dhcp-runner.ts';
 import { DuplicateWatch } from '../../hal/linux/duplicate-watch.ts';
 import { LinuxNics } from '../../hal/linux/nics.ts';
+import { LinuxResolver } from '../../hal/linux/resolver.ts';
 import { Rtnetlink } from '../../hal/linux/rtnetlink.ts';
 import { until } from './datapath-world.ts';
 import { describeReal } from './describe-real.ts';
@@ -44,7 +45,7 @@ describeReal('static IPv4 addresses', import.meta.filename, function (this: Moch
     await using dhcp = new DhcpClients({
       runner,
       folder,
-      resolvConf: join(folder, 'resolv.conf'),
+      resolver: new LinuxResolver({ file: join(folder, 'resolv.conf'), log }),
       clock,
       log,
     });

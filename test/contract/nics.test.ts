@@ -5,6 +5,7 @@ import { silentLog, systemClock } from '#base';
 import { DhcpClients } from '../../hal/linux/dhcp-clients.ts';
 import { DhcpProcesses } from '../../hal/linux/dhcp-runner.ts';
 import { LinuxNics } from '../../hal/linux/nics.ts';
+import { LinuxResolver } from '../../hal/linux/resolver.ts';
 import { Rtnetlink } from '../../hal/linux/rtnetlink.ts';
 import { openSimHal } from '../../hal/sim/sim-hal.ts';
 import { until } from './datapath-world.ts';
@@ -52,7 +53,11 @@ async function realWorld(): Promise<NicsWorld> {
   const network = await Rtnetlink.open({ log: silentLog, clock: systemClock });
   const runner = new DhcpProcesses({ folder: '/run/no-leases', program: 'dhcpcd', clock: systemClock });
   const dhcp = new DhcpClients({
-    ...{ runner, folder: '/run/no-leases', resolvConf: '/run/no-leases/resolv.conf' },
+    ...{
+      runner,
+      folder: '/run/no-leases',
+      resolver: new LinuxResolver({ file: '/run/no-leases/resolv.conf', log: silentLog }),
+    },
     ...{ clock: systemClock, log: silentLog },
   });
   await dhcp.open();

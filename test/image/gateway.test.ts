@@ -60,6 +60,7 @@ describe('image: a gateway that was just flashed', function () {
     await answer(/toward the viewers.*\(access\)\? /, access);
     await answer(new RegExp(`Address of ${wan}`), `${world.wan.address4}/24`);
     await answer(/Default gateway/, '');
+    await answer(/Name servers/, '');
     await answer(new RegExp(`Address of ${access}`), `${world.access.address4}/16`);
     await answer(/TCP ports of the origins/, '554');
     await answer(/Who gets the records/, world.origin.address4);

@@ -86,6 +86,7 @@ function renderSystem(status: SystemStatus): string {
     memory: `${mebibytes(status.memoryAvailableBytes)} of ${mebibytes(status.memoryBytes)} available, Weir has ${mebibytes(status.weirMemoryBytes)}`,
     temperature: status.temperatureC === null ? undefined : `${status.temperatureC} °C`,
     ...Object.fromEntries(flash),
+    'name servers': status.nameServers.join(' ') || 'none',
   });
 }
 

@@ -56,6 +56,14 @@ export const questions: readonly Question[] = [
       return [['interfaces', 'wan', 'routes', prefix, 'via', answer]];
     },
   },
+  {
+    name: 'name servers',
+    text: ({ answers }) =>
+      /\d/.test(answers.get('wan address') ?? '') ? 'Name servers, or none' : undefined,
+    fallback: () => none,
+    sets: (answer) =>
+      answer === none ? [] : answer.split(/[\s,]+/).map((server) => ['system', 'nameServers', server]),
+  },
   addressQuestion('access'),
   {
     name: 'ports',

@@ -40,7 +40,7 @@ describe('console: the box', () => {
       '{"at":"2026-01-02T03:04:05.678Z","level":"warn","event":"source lost","url":"rtsp://h/live","text":"no packet"}\n',
     );
     const operations: Partial<Operations> = {
-      system: () => systemStatus({ board: hal.board, version: '1.4.0', name: 'box7' }),
+      system: () => systemStatus({ ...hal, version: '1.4.0', name: 'box7' }),
       interfaces: () => interfacesStatus(hal.nics),
       routes: () => routeStatus(hal.nics),
       log: async (count) => {

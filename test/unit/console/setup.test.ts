@@ -100,6 +100,7 @@ describe('console: the first set-up', () => {
     await answer(/\(access\)\? \[1\] $/, '02:00:00:00:00:02');
     await answer(/Address of wan0/, '192.0.2.2/24');
     await answer(/gateway, or none \[none\] $/, '192.0.2.1');
+    await answer(/Name servers, or none \[none\] $/, '192.0.2.53 2001:db8::53');
     await answer(/Address of lan0/, '198.51.100.1/24 2001:db8:5::1/64');
     await answer(/ports/, '554');
     await answer(/Who gets the records/, '192.0.2.9');
@@ -110,6 +111,7 @@ describe('console: the first set-up', () => {
     assert.deepEqual(tree.interfaces.wan.routes, [{ prefix: '0.0.0.0/0', via: '192.0.2.1' }]);
     assert.deepEqual(tree.interfaces.access.addresses, ['198.51.100.1/24', '2001:db8:5::1/64']);
     assert.deepEqual(tree.relay.rtsp.ports, [554]);
+    assert.deepEqual(tree.system.nameServers, ['192.0.2.53', '2001:db8::53']);
     assert.deepEqual(tree.upload.radius, [
       { name: 'billing', servers: [{ host: '192.0.2.9', secret: 'top secret' }] },
     ]);
@@ -167,6 +169,7 @@ describe('console: the first set-up', () => {
     await answer(/\(access\)\? \[1\] $/, '');
     await answer(/Address of wan0/, '192.0.2.2/24');
     await answer(/gateway/, '');
+    await answer(/Name servers/, '');
     await answer(/Address of lan0/, '');
     await answer(/ports/, '8554');
     await answer(/records/, '');
@@ -177,6 +180,7 @@ describe('console: the first set-up', () => {
     await answer(/\(access\)\? \[1\] $/, '');
     await answer(/Address of wan0.*\[192\.0\.2\.2\/24\] $/, '');
     await answer(/gateway/, '');
+    await answer(/Name servers/, '');
     await answer(/Address of lan0/, '');
     await answer(/ports of the origins \[8554\] $/, '');
     await answer(/records/, '');

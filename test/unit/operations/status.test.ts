@@ -34,7 +34,7 @@ describe('what the box tells of itself', () => {
 
   it('tells temperature in degrees, memory in bytes and the wear of its flash memory', async () => {
     hal.board.wear = [{ device: 'mmcblk0', name: 'A', lifeUsedPercent: 20, spareBlocks: 'normal' }];
-    const status = await systemStatus({ board: hal.board, version: '1', name: 'box-1' });
+    const status = await systemStatus({ ...hal, version: '1', name: 'box-1' });
     assert.equal(status.temperatureC, 45);
     assert.equal(status.memoryAvailableBytes, 1_073_741_824);
     assert.deepEqual(status.flash, hal.board.wear);
