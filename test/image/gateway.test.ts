@@ -9,13 +9,8 @@ import { ScriptedOrigin } from '../lab/origin-scripted.ts';
 import { Freeradius } from '../lab/upload/freeradius.ts';
 import { ScriptedViewers } from '../lab/viewers-scripted.ts';
 import { Operator } from '../operator.ts';
-import { FlashedDisk, Gateway, gatewayNics, makeRoomForGateway } from './gateway.ts';
-
-/** Without acceleration, on a machine that has other things to do. */
-const startsWithinMs = 900_000;
-const answersWithinMs = 180_000;
-const secret = 's3cret';
-const password = 'correct horse battery';
+import { FlashedDisk, Gateway, makeRoomForGateway } from './gateway.ts';
+import { answersWithinMs, consoleOffered, setUp, startsWithinMs, typed } from './technician.ts';
 
 describe('image: a gateway that was just flashed', function () {
   this.timeout(startsWithinMs + 600_000);
@@ -41,36 +36,12 @@ describe('image: a gateway that was just flashed', function () {
 
   it('starts by UEFI and offers its console on the serial port', async () => {
     const startedAt = Date.now();
-    await new Operator(gateway.serial.stream, startsWithinMs).sees(/press Enter to begin/);
+    await consoleOffered(gateway);
     console.log(`      from power to the console: ${Math.round((Date.now() - startedAt) / 1000)} s`);
   });
 
   it('is set up by a technician, who finds the NICs by what stands on the case', async () => {
-    technician = new Operator(gateway.serial.stream, answersWithinMs);
-    const answer = async (question: RegExp, line: string) => {
-      const seen = await technician.sees(question);
-      void technician.type(`${line}\r`);
-      return seen;
-    };
-    void technician.type('\r');
-    const table = await technician.sees(/toward the IP network.*\(wan\)\? \[1\] $/);
-    const named = (mac: string) => new RegExp(`(\\S+) +up .*${mac}`).exec(table)?.[1] ?? assert.fail(table);
-    const [wan, access] = [named(gatewayNics.wan.mac), named(gatewayNics.access.mac)];
-    void technician.type(`${wan}\r`);
-    await answer(/toward the viewers.*\(access\)\? /, access);
-    await answer(new RegExp(`Address of ${wan}`), `${world.wan.address4}/24`);
-    await answer(/Default gateway/, '');
-    await answer(/Name servers/, '');
-    await answer(new RegExp(`Address of ${access}`), `${world.access.address4}/16`);
-    await answer(/TCP ports of the origins/, '554');
-    await answer(/Who gets the records/, world.origin.address4);
-    await answer(/Secret shared/, secret);
-    await answer(/Name of this box/, 'gateway');
-    await answer(/Name of the administrator/, '');
-    await answer(/Password of admin/, password);
-    await answer(/again: $/, password);
-    await answer(/Commit this\? \[yes\] $/, '');
-    await technician.sees(/The box relays[\s\S]*@gateway> $/);
+    technician = await setUp(gateway, world);
   });
 
   it('relays a stream to two viewers by one session with the origin, and shows them', async () => {
@@ -79,7 +50,7 @@ describe('image: a gateway that was just flashed', function () {
       folder,
       host: world.origin.host,
       port: 1813,
-      secret,
+      secret: typed.secret,
       address: world.origin.address4,
       client: world.wan.address4,
     });
@@ -96,6 +67,11 @@ describe('image: a gateway that was just flashed', function () {
     assert.equal(plays.length, 1, 'the origin was asked more than once');
     const shown = await technician.command('show viewers | no-more');
     for (const { address4 } of world.viewers) assert.ok(shown.includes(address4), shown);
+    const { fanOut } = JSON.parse(await technician.command('show relay | json | no-more')) as {
+      fanOut: { by: string; why?: string; clonedPackets: string };
+    };
+    assert.deepEqual([fanOut.by, fanOut.why], ['clones', undefined]);
+    assert.ok(Number(fanOut.clonedPackets) > 0, 'nothing was cloned');
 
     for (const viewer of [one, two]) {
       viewer.command({ command: 'teardown' });

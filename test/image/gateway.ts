@@ -10,13 +10,15 @@ import {
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { WeirError, weirVersion } from '#base';
 import type { SerialPort } from '#hal';
 import { LinuxSerialPorts } from '../../hal/linux/serial-ports.ts';
 import { partitionOffset } from '../../image/disk/layout.ts';
 import { run } from '../../image/program.ts';
 import type { Host, HostProcess, World } from '../../src/demo/world/index.ts';
+import { Inside } from './inside.ts';
+import { askMonitor, monitorArguments } from './monitor.ts';
 
 const firmware = '/usr/share/AAVMF';
 const consoleBaud = 115_200;
@@ -37,7 +39,7 @@ export const gatewayNics = {
 
 /** What a gateway starts from. */
 export interface GatewayDisk {
-  /** What UEFI keeps between starts: a file. */
+  /** What UEFI keeps between starts: a file, in a folder for one machine. */
   readonly variables: string;
   /** QEMU's arguments for a virtio disk. */
   readonly drive: readonly string[];
@@ -107,6 +109,11 @@ function builtImage(): string {
   });
 }
 
+export interface GatewayOptions {
+  /** With a port behind which somebody is inside. */
+  readonly inside?: boolean;
+}
+
 /**
  * A gateway in the place of a world's box: an emulated ARM64 machine that starts by UEFI from a disk, whose two NICs are
  * where the box's were, and whose serial port is a pseudo-terminal here.
@@ -114,15 +121,18 @@ function builtImage(): string {
 export class Gateway implements AsyncDisposable {
   readonly serial: SerialPort;
   readonly #machine: HostProcess;
+  readonly #folder: string;
 
-  private constructor(machine: HostProcess, serial: SerialPort) {
+  private constructor(machine: HostProcess, serial: SerialPort, folder: string) {
     this.#machine = machine;
     this.serial = serial;
+    this.#folder = folder;
   }
 
-  static async start(host: Host, disk: GatewayDisk): Promise<Gateway> {
+  static async start(host: Host, disk: GatewayDisk, options: GatewayOptions = {}): Promise<Gateway> {
     const port = Promise.withResolvers<string>();
     const nics = Object.values(gatewayNics);
+    const folder = dirname(disk.variables);
     const machine = await host.spawn(
       'nice',
       [
@@ -137,6 +147,8 @@ export class Gateway implements AsyncDisposable {
           ...['-device', `virtio-net-pci,netdev=${device},mac=${mac}`],
         ]),
         ...['-device', 'virtio-rng-pci', '-device', 'i6300esb'],
+        ...monitorArguments(folder),
+        ...(options.inside ? Inside.machineArguments(folder) : []),
       ],
       {
         closeGraceMs: closeWithinMs,
@@ -148,7 +160,18 @@ export class Gateway implements AsyncDisposable {
     );
     void machine.exited.then(() => port.reject(new Error(`QEMU ended: ${machine.stderr.slice(-500)}`)));
     const path = await port.promise;
-    return new Gateway(machine, await new LinuxSerialPorts().open({ path, baud: consoleBaud }));
+    const serial = await new LinuxSerialPorts().open({ path, baud: consoleBaud });
+    return new Gateway(machine, serial, folder);
+  }
+
+  /** Whoever is inside; one at a time. */
+  enter(): Promise<Inside> {
+    return Inside.connect(this.#folder);
+  }
+
+  /** Pulls the cable of a NIC, or plugs it in. */
+  async cable(role: keyof typeof gatewayNics, plugged: boolean): Promise<void> {
+    await askMonitor(this.#folder, 'set_link', { name: gatewayNics[role].device, up: plugged });
   }
 
   /**

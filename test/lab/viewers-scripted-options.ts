@@ -14,6 +14,10 @@ export interface ScriptedViewersOptions {
   readonly receiveBytes: number;
   /** Sends an empty RTP packet to the server's port before PLAY, as players do. */
   readonly punch: boolean;
+  /** Between the coming of one viewer and of the next, in the order of `sources`. */
+  readonly everyMs: number;
+  /** Whoever has lost the connection, or has had no media for so long since it dialled, dials again; never with 0. */
+  readonly dialAgainMs: number;
 }
 
 export const scriptedViewersDefaults = {
@@ -22,6 +26,8 @@ export const scriptedViewersDefaults = {
   credentials: undefined,
   receiveBytes: 1 << 20,
   punch: true,
+  everyMs: 0,
+  dialAgainMs: 0,
 } as const satisfies Partial<ScriptedViewersOptions>;
 
 /** What one viewer has received. */
@@ -51,13 +57,19 @@ export type ScriptedViewersEvent =
       readonly status: number;
       readonly headers: Readonly<Record<string, string>>;
     }
+  | { readonly event: 'dialled'; readonly viewer: number; readonly atMs: number }
   /** The first packet after a PLAY. */
-  | { readonly event: 'media'; readonly viewer: number }
+  | { readonly event: 'media'; readonly viewer: number; readonly atMs: number }
   | { readonly event: 'bye'; readonly viewer: number }
   /** The answers are over: it plays, or was refused with this status. */
   | { readonly event: 'settled'; readonly viewer: number; readonly status: number }
   | { readonly event: 'counts'; readonly counts: readonly ViewerCounts[] }
-  | { readonly event: 'ended'; readonly viewer: number; readonly how: 'teardown' | 'closed' | 'reset' };
+  | {
+      readonly event: 'ended';
+      readonly viewer: number;
+      readonly how: 'teardown' | 'closed' | 'reset';
+      readonly atMs: number;
+    };
 
 /** What their process does on a line of its standard input; `viewers` all when absent. */
 export interface ScriptedViewersCommand {

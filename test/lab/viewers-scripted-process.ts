@@ -41,12 +41,17 @@ class Receiver {
     this.#first = undefined;
   }
 
+  /** Has got media since the last PLAY. */
+  get watching(): boolean {
+    return this.#first !== undefined;
+  }
+
   rtp(packet: Buffer, from: string): void {
     if (!this.#first) {
       this.#joinMs = performance.now() - this.#playSentMs;
       const key = (packet.readUInt8(12) & 0x1f) === 5;
       this.#first = { seq: packet.readUInt16BE(2), rtpTime: packet.readUInt32BE(4), key };
-      tell({ event: 'media', viewer: this.#viewer });
+      tell({ event: 'media', viewer: this.#viewer, atMs: Date.now() });
     }
     this.#rtpPackets += 1;
     this.#rtpBytes += packet.length;
@@ -102,6 +107,7 @@ class Viewer {
   #base = options.url;
   #challenge = '';
   #how: 'teardown' | 'closed' | 'reset' = 'closed';
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(index: number, source: string) {
     this.receiver = new Receiver(index);
@@ -121,9 +127,16 @@ class Viewer {
     });
     this.#socket.on('close', () => {
       for (const answer of this.#answers.splice(0)) answer(undefined);
+      clearTimeout(this.#patience);
       this.closeUdp();
-      tell({ event: 'ended', viewer: index, how: this.#how });
+      tell({ event: 'ended', viewer: index, how: this.#how, atMs: Date.now() });
+      if (options.dialAgainMs > 0 && this.#how !== 'teardown') come(index, source);
     });
+    if (options.dialAgainMs > 0) {
+      this.#patience = setTimeout(() => {
+        if (!this.receiver.watching) this.#socket.destroy();
+      }, options.dialAgainMs);
+    }
   }
 
   get #server(): string {
@@ -235,8 +248,20 @@ function udpSocket(address: string, port: number): Promise<UdpSocket | undefined
   });
 }
 
-const viewers = options.sources.map((source, index) => new Viewer(index, source));
-for (const viewer of viewers) void viewer.play();
+const viewers: Viewer[] = [];
+
+function come(index: number, source: string): void {
+  tell({ event: 'dialled', viewer: index, atMs: Date.now() });
+  const viewer = new Viewer(index, source);
+  viewers[index] = viewer;
+  void viewer.play();
+}
+
+for (const [index, source] of options.sources.entries()) {
+  // All at once in the same turn, unless they come one by one.
+  if (options.everyMs === 0) come(index, source);
+  else setTimeout(() => come(index, source), index * options.everyMs);
+}
 const commands = createInterface({ input: process.stdin });
 commands.on('line', (line) => {
   const { command, viewers: chosen, method = 'OPTIONS' }: ScriptedViewersCommand = JSON.parse(line);

@@ -27,11 +27,23 @@ void BpfProgram::setToMapValue(Reg to, int mapFd) {
 void BpfProgram::place(Label& label) {
   label.at_ = static_cast<int>(instructions_.size());
   for (const std::size_t use : label.uses_) {
-    instructions_[use].off = static_cast<std::int16_t>(label.at_ - static_cast<int>(use) - 1);
+    bpf_insn& instruction = instructions_[use];
+    const int distance = label.at_ - static_cast<int>(use) - 1;
+    if (instruction.code == (BPF_JMP | BPF_CALL)) {
+      instruction.imm = distance;
+    } else {
+      instruction.off = static_cast<std::int16_t>(distance);
+    }
   }
 }
 
 void BpfProgram::call(bpf_func_id helper) { emit(BPF_JMP | BPF_CALL, Reg::result, Reg::result, 0, helper); }
+
+void BpfProgram::call(Label& function) {
+  const auto here = static_cast<int>(instructions_.size());
+  if (function.at_ < 0) function.uses_.push_back(instructions_.size());
+  emit(BPF_JMP | BPF_CALL, Reg::result, static_cast<Reg>(BPF_PSEUDO_CALL), 0, function.at_ < 0 ? 0 : function.at_ - here - 1);
+}
 
 void BpfProgram::alu(std::uint8_t operation, Reg to, Reg from, std::int32_t value) {
   emit(BPF_ALU64 | operation, to, from, 0, value);

@@ -51,6 +51,8 @@ class BpfProgram {
   void place(Label& label);
 
   void call(bpf_func_id helper);
+  /** Calls what begins at `function`, which may not use what the caller has in `kept` registers, for it has its own. */
+  void call(Label& function);
   void exit() { emit(BPF_JMP | BPF_EXIT, Reg::result, Reg::result, 0, 0); }
 
   [[nodiscard]] std::span<const bpf_insn> instructions() const { return instructions_; }
