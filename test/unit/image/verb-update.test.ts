@@ -61,13 +61,14 @@ describe('what Weir may ask of RAUC', function () {
 
   afterEach(() => box[Symbol.dispose]());
 
-  const ask = (...words: readonly string[]) => {
+  /** `programs`: in the place of the system's. */
+  const askWith = (programs: string, ...words: readonly string[]) => {
     writeFileSync(join(box.folder, 'cmdline'), 'weir.slot=a\n');
     const { stdout } = spawnSync('dash', [join(image, 'libexec', 'verb-update')], {
       encoding: 'utf8',
       input: `${words.join('\t')}\n`,
       env: {
-        PATH: `${join(folder, 'bin')}:${process.env.PATH}`,
+        PATH: `${programs}:${process.env.PATH}`,
         TMPDIR: box.folder,
         WEIR_DATA: box.folder,
         WEIR_SLOTS: join(box.folder, 'slots'),
@@ -80,6 +81,7 @@ describe('what Weir may ask of RAUC', function () {
     });
     return stdout.trimEnd().split('\n');
   };
+  const ask = (...words: readonly string[]) => askWith(join(folder, 'bin'), ...words);
   const bundle = (name: string) => join(folder, `${name}.raucb`);
   /** As RAUC writes it after an installation. */
   const note = (status: string) =>
@@ -189,6 +191,27 @@ describe('what Weir may ask of RAUC', function () {
     // With nothing to go back to, another version can only be better.
     box.put({ primary: 'a', a: { condition: 'new', tries: 2 }, b: { condition: 'bad', tries: 0 } });
     assert.match(ask('install', join(folder, 'nothing')).join('\n'), /^failed (?!unproven)/);
+  });
+
+  it('says why an installation failed, which RAUC tells with its progress, and tells that on', () => {
+    const programs = join(box.folder, 'bin');
+    mkdirSync(programs);
+    for (const [cause, answer] of [
+      ['Error reading from file: Input/output error', /^failed damaged .*Error reading from file/],
+      // That is the flash, not the bundle.
+      ['Error writing to file: Input/output error', /^failed broken .*Error writing to file/],
+    ] as const) {
+      const said = [
+        ' 40% Updating slots',
+        '100% Installing failed.',
+        `LastError: Installation error: Failed updating slot rootfs.1: Failed to copy data: ${cause}`,
+      ];
+      const rauc = `#!/bin/sh\ncat <<'END'\n${said.join('\n')}\nEND\necho 'Installing failed' >&2\nexit 1\n`;
+      writeFileSync(join(programs, 'rauc'), rauc, { mode: 0o755 });
+      const lines = askWith(programs, 'install', bundle('ours'));
+      assert.deepEqual(lines.slice(0, 2), said.slice(0, 2));
+      assert.match(lines.slice(2).join('\n'), answer);
+    }
   });
 
   it('marks no slot good whose data is in memory alone', () => {
