@@ -41,8 +41,10 @@ export async function readLine(terminal: Terminal, options: ReadLineOptions): Pr
     try {
       return await terminal.readKey(unless);
     } catch (error) {
-      view.leave(buffer);
-      terminal.write('\n');
+      if (unless?.aborted) {
+        view.leave(buffer);
+        terminal.write('\n');
+      }
       throw error;
     }
   };
