@@ -25,6 +25,16 @@ export const feedTestParts = (
       ?.feed?.counters(),
 });
 
+/** For whoever reads it on the console: what that says of the network. */
+const meanings: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'the host is there, and nothing listens on this port',
+  EHOSTUNREACH: 'nobody answers at this address',
+  ENETUNREACH: 'no route leads there: see `show route`',
+  ECONNRESET: 'the connection was broken off at once',
+};
+
+const meaningOf = (code = ''): string => (meanings[code] === undefined ? '' : ` (${meanings[code]})`);
+
 /** @throws {WeirError} ORIGIN_UNREACHABLE */
 async function connectOnce({ address, port }: Endpoint): Promise<void> {
   const socket = connect({ host: address, port, signal: AbortSignal.timeout(connectMs) });
@@ -32,7 +42,7 @@ async function connectOnce({ address, port }: Endpoint): Promise<void> {
     await once(socket, 'connect');
   } catch (cause) {
     const { code, name } = cause as NodeJS.ErrnoException;
-    const text = name === 'AbortError' ? `no answer within ${connectMs} ms` : code;
+    const text = name === 'AbortError' ? `no answer within ${connectMs} ms` : `${code}${meaningOf(code)}`;
     throw new WeirError('ORIGIN_UNREACHABLE', `cannot connect to ${address} port ${port}: ${text}`, {
       cause,
     });

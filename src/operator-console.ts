@@ -143,13 +143,18 @@ export class OperatorConsole implements Closeable {
   }
 }
 
+const counted = (count: number, one: string, several: string): string =>
+  `${count} ${count === 1 ? one : several}`;
+
 function noticesOf({ alarms, configurations }: Box): readonly string[] {
   const standing = alarms.standing();
   const reverted = configurations()?.reverted();
   const unconfirmed = configurations()?.unconfirmed();
   return [
     `Weir ${weirVersion}`,
-    ...(standing.length === 0 ? [] : [`${standing.length} alarms stand: show alarms`]),
+    ...(standing.length === 0
+      ? []
+      : [`${counted(standing.length, 'alarm stands', 'alarms stand')}: show alarms`]),
     ...(reverted === undefined ? [] : [revertedText(reverted)]),
     ...(unconfirmed === undefined
       ? []

@@ -4,7 +4,10 @@ import type { Size } from './terminal/index.ts';
 
 /** Text of what a command returned, as its pipes want it; the same for a terminal and for a script. */
 export function answerText(command: Command, json: unknown, pipes: readonly Pipe[], size: Size): string {
-  let text = pipes.some(({ kind }) => kind === 'json') ? jsonText(json) : command.render(json, size);
+  // What looks at lines gets a row in one line.
+  const whole = pipes.some(({ kind }) => kind !== 'no-more' && kind !== 'view');
+  const shown = whole ? { ...size, columns: Number.POSITIVE_INFINITY } : size;
+  let text = pipes.some(({ kind }) => kind === 'json') ? jsonText(json) : command.render(json, shown);
   for (const pipe of pipes) text = through(pipe, text);
   return text;
 }

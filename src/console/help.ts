@@ -1,8 +1,8 @@
 import type { Mismatch, Next } from './grammar/index.ts';
 
 const indent = '  ';
-/** Wider words have their help in line with nobody's. */
-const widestWord = 28;
+/** The help of wider ones stands below them, so that all other help stays in line. */
+const widestWord = 40;
 
 /** What may stand at a place, a line each: what `?` shows. */
 export function renderNext({ choices, value, ends }: Next): string {
@@ -16,8 +16,11 @@ export function renderNext({ choices, value, ends }: Next): string {
     widestWord,
     entries.reduce((widest, { word }) => Math.max(widest, word.length), 0),
   );
+  const below = `\n${indent}${' '.repeat(width)}  `;
   return entries
-    .map(({ word, help }) => `${indent}${word.padEnd(width)}  ${help}`.trimEnd())
+    .map(({ word, help }) =>
+      `${indent}${word.length > width && help !== '' ? `${word}${below}` : `${word.padEnd(width)}  `}${help}`.trimEnd(),
+    )
     .join('\n')
     .concat('\n');
 }

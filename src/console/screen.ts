@@ -5,6 +5,8 @@ import { maxLine, page, plainSize, readLine, type Size, type Terminal } from './
 /** Where a shell's answers go, and where it asks. */
 export interface Screen {
   readonly size: Size;
+  /** Cells in a line of an answer; without an end where programs read lines. */
+  readonly width: number;
   /** Shows an answer; in pages, where there are any, unless `paged` is false. */
   show(text: string, paged: boolean): Promise<void>;
   /** Says what is wrong with a line; `hidden`: there is a secret in it. */
@@ -34,6 +36,10 @@ export class TerminalScreen implements Screen {
 
   get size(): Size {
     return this.#terminal.size;
+  }
+
+  get width(): number {
+    return this.size.columns;
   }
 
   async show(text: string, paged: boolean): Promise<void> {
@@ -104,6 +110,7 @@ const tooLong = (which: string): WeirError =>
 /** Whoever gives commands without being there to be asked: a script. */
 export class ScriptScreen implements Screen {
   readonly size = plainSize;
+  readonly width = Number.POSITIVE_INFINITY;
   readonly #output: ScriptOutput;
   readonly #lines: readonly string[];
   #at = 0;

@@ -6,6 +6,7 @@ import { type CommandTree, orderAt } from './command-tree.ts';
 import { matchLine, prospectOf, splitWords } from './grammar/index.ts';
 import { renderMismatch, renderNext } from './help.ts';
 import type { Operations } from './operations.ts';
+import { commandOfOtherMode } from './other-mode.ts';
 import type { Screen } from './screen.ts';
 import type { Helper } from './terminal/index.ts';
 
@@ -57,6 +58,8 @@ export class Shell {
   readonly helper: Helper = {
     complete: orWhyNot(
       async (before) => {
+        const elsewhere = await this.#ofOtherMode(before, false);
+        if (elsewhere !== undefined) return { insert: '', listing: `${elsewhere}\n` };
         const prospect = await prospectOf(before, this.#start());
         if ('mismatch' in prospect) return { insert: '', listing: '' };
         return { insert: prospect.insert, listing: prospect.insert === '' ? renderNext(prospect.next) : '' };
@@ -68,6 +71,8 @@ export class Shell {
         // A character like others within quotes, and in URLs, for one that is pasted shall not lose it.
         const { openQuoteAt, partial } = splitWords(before);
         if (openQuoteAt !== undefined || partial.text.includes('://')) return undefined;
+        const elsewhere = await this.#ofOtherMode(before, false);
+        if (elsewhere !== undefined) return `${elsewhere}\n`;
         const prospect = await prospectOf(before, this.#start());
         return 'mismatch' in prospect ? `${prospect.mismatch.message}\n` : renderNext(prospect.next);
       },
@@ -90,6 +95,12 @@ export class Shell {
     let command: string | undefined;
     let hidden = false;
     try {
+      const elsewhere = await this.#ofOtherMode(line, true);
+      if (elsewhere !== undefined) {
+        // It may set a secret, which this mode knows nothing of: it is neither remembered nor repeated.
+        screen.complain(`${elsewhere}\n`, true);
+        return 'not understood';
+      }
       const matching = await matchLine(line, this.#start());
       if ('mismatch' in matching) {
         const { mismatch } = matching;
@@ -144,7 +155,8 @@ export class Shell {
       ask: (question, options) => screen.ask(question, options),
       readText: () => screen.readText(),
     };
-    const show = (json: unknown) => answerText(command, json, pipes, screen.size);
+    const show = (json: unknown) =>
+      answerText(command, json, pipes, { ...screen.size, columns: screen.width });
     const answer = command.run(context, args);
     if (!isIterable(answer)) {
       const text = show(await untilAborted(answer, signal));
@@ -165,9 +177,17 @@ export class Shell {
     }
   }
 
+  get #mode(): ModeName {
+    return this.state.editing === undefined ? 'operational' : 'configuration';
+  }
+
   #start() {
-    const mode = this.state.editing === undefined ? 'operational' : 'configuration';
-    return this.#trees[mode].start(this.#surroundings());
+    return this.#trees[this.#mode].start(this.#surroundings());
+  }
+
+  #ofOtherMode(line: string, whole: boolean): Promise<string | undefined> {
+    const here = { mode: this.#mode, trees: this.#trees, surroundings: this.#surroundings() };
+    return commandOfOtherMode(line, here, { whole });
   }
 
   #surroundings(): Surroundings {

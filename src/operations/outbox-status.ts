@@ -33,8 +33,12 @@ export async function outboxStatus(
   states: readonly DestinationState[] = [],
 ): Promise<OutboxStatus> {
   const summary = await outbox.summary();
+  // One that nothing was made for yet: whether it can be reached is asked before that.
+  const idle = states
+    .filter(({ name }) => !summary.some(({ destination }) => destination === name))
+    .map(({ name }) => ({ destination: name, ...nothing }));
   return {
-    destinations: summary.map(({ waitingSince, quarantineReason, ...counts }) => {
+    destinations: [...summary, ...idle].map(({ waitingSince, quarantineReason, ...counts }) => {
       const state = states.find(({ name }) => name === counts.destination);
       return {
         ...counts,
@@ -46,6 +50,14 @@ export async function outboxStatus(
     }),
   };
 }
+
+const nothing = {
+  waiting: 0,
+  waitingSince: undefined,
+  unconfirmed: 0,
+  quarantined: 0,
+  quarantineReason: undefined,
+};
 
 const moment = (at: number | undefined): string | null =>
   at === undefined ? null : new Date(at).toISOString();

@@ -125,7 +125,7 @@ class Test {
       const live = value.live
         ? 'live'
         : 'not live: it has an end, so that every viewer gets an upstream of its own';
-      return [value, `${value.tracks.length} tracks (${what}), ${live}`];
+      return [value, `${tracksText(value.tracks.length)} (${what}), ${live}`];
     });
     const ports: { release(): Promise<void> }[] = [];
     let session: ViewerSession | undefined;
@@ -143,7 +143,7 @@ class Test {
           const at = caller.viewer;
           set.push({ track: index, transport: 'udp', pair: lent.pair, rtpTarget: at, rtcpTarget: at });
         }
-        return [[one, set] as const, `all ${set.length} tracks`];
+        return [[one, set] as const, set.length === 1 ? 'the track' : `all ${tracksText(set.length)}`];
       });
       const before = this.#parts.countersOf(joined);
       await this.#step('play', async () => {
@@ -270,12 +270,14 @@ function refusalText(refusal: Refusal): string {
   }
 }
 
+const tracksText = (count: number): string => (count === 1 ? '1 track' : `${count} tracks`);
+
 function parseUrl(url: string): rtspWire.RtspUrl {
   try {
     return rtspWire.parseRtspUrl(url);
   } catch (cause) {
     if (!isWeirError(cause)) throw cause;
-    throw new WeirError('USAGE', `it is no rtsp:// URL: ${cause.message}`, {
+    throw new WeirError('USAGE', cause.message, {
       advice: 'write it like rtsp://tv.example.net/live',
       cause,
     });

@@ -172,7 +172,7 @@ describe('lab: the console', function () {
         lines,
       );
       ann.type('quit\r');
-      await ann.sees(/\[yes,no\] $/);
+      await ann.sees(/\[yes\/no\] $/);
       ann.type('yes\r');
       await ann.sees(/box7> $/);
       ann.type('exit\r');

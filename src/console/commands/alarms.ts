@@ -7,10 +7,10 @@ export const alarmCommands = [
     path: 'show alarms',
     help: 'what is wrong, and what was',
     run: ({ operations }) => operations.alarms(),
-    render: ({ standing, ended }) =>
+    render: ({ standing, ended }, { columns: width }) =>
       [
-        standing.length === 0 ? 'no alarms stand\n' : renderTable(columns, standing.map(cells)),
-        ended.length === 0 ? '' : `\nended:\n${renderTable(columns, ended.map(cells))}`,
+        standing.length === 0 ? 'no alarms stand\n' : renderTable(columns, standing.map(cells), width),
+        ended.length === 0 ? '' : `\nended:\n${renderTable(columns, ended.map(cells), width)}`,
       ].join(''),
   }),
 ];

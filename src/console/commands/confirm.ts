@@ -11,6 +11,7 @@ export async function confirm(
 ): Promise<void> {
   if (confirmed !== undefined) return;
   const answer = await ask(`${what} Go on? [yes/no] `);
-  if (answer.trim() !== 'yes')
-    throw new WeirError('NOT_CONFIRMED', 'nothing was done', { advice: 'it takes the answer yes' });
+  if (answer.trim() === 'yes') return;
+  const isNo = /^(n|no)?$/i.test(answer.trim());
+  throw new WeirError('NOT_CONFIRMED', 'nothing was done', isNo ? {} : { advice: 'it takes the answer yes' });
 }

@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts';
 import { configurationCommands } from '../configuration/index.ts';
 import { alarmCommands } from './alarms.ts';
+import { helpCommands } from './help.ts';
 import { interfaceCommands } from './interfaces.ts';
 import { logCommands } from './log.ts';
 import { outboxCommands } from './outbox.ts';
@@ -17,6 +18,7 @@ import { viewerCommands } from './viewers.ts';
 export const operationalCommands: readonly Command[] = [
   ...alarmCommands,
   ...configurationCommands,
+  ...helpCommands,
   ...interfaceCommands,
   ...logCommands,
   ...outboxCommands,

@@ -1,6 +1,7 @@
 import type { InterfaceStatus, InterfacesStatus, RouteStatus } from '../../operations/index.ts';
 import { command } from '../command.ts';
 import { renderTable } from '../render/index.ts';
+import type { Size } from '../terminal/index.ts';
 
 export const interfaceCommands = [
   command({
@@ -29,7 +30,7 @@ const columns = [
   { title: 'ADDRESSES' },
 ] as const;
 
-function renderInterfaces({ interfaces, missing }: InterfacesStatus): string {
+function renderInterfaces({ interfaces, missing }: InterfacesStatus, { columns: width }: Size): string {
   const rows = interfaces.map((one) => [
     one.role ?? '-',
     one.device,
@@ -42,7 +43,7 @@ function renderInterfaces({ interfaces, missing }: InterfacesStatus): string {
     one.addresses.join(' '),
   ]);
   const gone = missing.map((role) => `the NIC of ${role} is not there\n`);
-  return renderTable(columns, rows) + [...gone, ...interfaces.flatMap(leaseLines)].join('');
+  return renderTable(columns, rows, width) + [...gone, ...interfaces.flatMap(leaseLines)].join('');
 }
 
 const leaseLines = ({ device, dhcp }: InterfaceStatus): readonly string[] =>
@@ -60,7 +61,7 @@ const routeColumns = [
   { title: 'METRIC', align: 'right' },
 ] as const;
 
-function renderRoutes({ routes, left }: RouteStatus): string {
+function renderRoutes({ routes, left }: RouteStatus, { columns: width }: Size): string {
   const rows = routes.map(({ destination, via, device, protocol, metric, action }) => [
     destination,
     via ?? '-',
@@ -68,5 +69,5 @@ function renderRoutes({ routes, left }: RouteStatus): string {
     protocol,
     String(metric ?? 0),
   ]);
-  return renderTable(routeColumns, rows) + (left > 0 ? `and ${left} more\n` : '');
+  return renderTable(routeColumns, rows, width) + (left > 0 ? `and ${left} more\n` : '');
 }

@@ -1,6 +1,7 @@
 import type { OutboxOrder, OutboxStatus } from '../../operations/index.ts';
 import { command, type Surroundings, type WordParameter } from '../command.ts';
 import { renderTable } from '../render/index.ts';
+import type { Size } from '../terminal/index.ts';
 
 const destination: WordParameter = {
   kind: 'word',
@@ -49,8 +50,8 @@ const columns = [
   { title: 'REFUSED', align: 'right' },
 ] as const;
 
-function renderOutbox({ destinations }: OutboxStatus): string {
-  if (destinations.length === 0) return 'nothing was ever to be delivered\n';
+function renderOutbox({ destinations }: OutboxStatus, { columns: width }: Size): string {
+  if (destinations.length === 0) return 'nobody is to get records: see `upload` of the configuration\n';
   const rows = destinations.map((one) => [
     one.destination,
     String(one.waiting),
@@ -62,5 +63,5 @@ function renderOutbox({ destinations }: OutboxStatus): string {
     ...(failingSince === null ? [] : [`${destination} fails since ${failingSince}: ${lastError}\n`]),
     ...(quarantineReason === null ? [] : [`${destination} last refused: ${quarantineReason}\n`]),
   ]);
-  return renderTable(columns, rows) + troubles.join('');
+  return renderTable(columns, rows, width) + troubles.join('');
 }

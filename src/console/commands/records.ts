@@ -1,6 +1,7 @@
 import type { BillingStatus, StorageStatus } from '../../operations/index.ts';
 import { command } from '../command.ts';
 import { renderFacts, renderTable } from '../render/index.ts';
+import type { Size } from '../terminal/index.ts';
 
 export const recordCommands = [
   command({
@@ -51,7 +52,10 @@ const columns = [
   { title: 'URL' },
 ] as const;
 
-function renderBilling({ sessions, billedSessions, unbilledSessions, left }: BillingStatus): string {
+function renderBilling(
+  { sessions, billedSessions, unbilledSessions, left }: BillingStatus,
+  { columns: width }: Size,
+): string {
   const rows = sessions.map((one) => [
     one.subscriber ?? '-',
     one.viewer,
@@ -62,6 +66,6 @@ function renderBilling({ sessions, billedSessions, unbilledSessions, left }: Bil
     one.url,
   ]);
   const facts = renderFacts({ 'billed now': billedSessions, 'without a record so far': unbilledSessions });
-  const table = rows.length === 0 ? '' : `\n${renderTable(columns, rows)}`;
+  const table = rows.length === 0 ? '' : `\n${renderTable(columns, rows, width)}`;
   return facts + table + (left > 0 ? `and ${left} more\n` : '');
 }

@@ -79,7 +79,9 @@ function renderSystem(status: SystemStatus): string {
     name: status.name,
     ...versionFacts(status),
     device: status.deviceId ?? undefined,
-    processor: [status.cpu, `${status.cores} cores`].filter(Boolean).join(', '),
+    processor: [status.cpu, `${status.cores} ${status.cores === 1 ? 'core' : 'cores'}`]
+      .filter(Boolean)
+      .join(', '),
     'up for': span(status.uptimeSeconds),
     'Weir runs for': span(status.weirUptimeSeconds),
     load: status.load1,

@@ -1,6 +1,7 @@
 import type { FeedsStatus, ViewerRate, ViewersStatus } from '../../operations/index.ts';
 import { command, type Surroundings } from '../command.ts';
 import { renderTable } from '../render/index.ts';
+import type { Size } from '../terminal/index.ts';
 
 export const viewerCommands = [
   command({
@@ -55,7 +56,7 @@ const feedColumns = [
   { title: 'SINCE' },
 ] as const;
 
-function renderFeeds({ feeds }: FeedsStatus): string {
+function renderFeeds({ feeds }: FeedsStatus, { columns }: Size): string {
   if (feeds.length === 0) return 'no feed is open\n';
   const rows = feeds.map((feed) => [
     feed.url,
@@ -66,7 +67,7 @@ function renderFeeds({ feeds }: FeedsStatus): string {
     feed.lostPackets,
     feed.openedAt,
   ]);
-  return renderTable(feedColumns, rows);
+  return renderTable(feedColumns, rows, columns);
 }
 
 const viewerColumns = [
@@ -80,7 +81,7 @@ const viewerColumns = [
   { title: 'URL' },
 ] as const;
 
-function renderViewers({ viewers }: ViewersStatus): string {
+function renderViewers({ viewers }: ViewersStatus, { columns }: Size): string {
   if (viewers.length === 0) return 'nobody watches\n';
   const rows = viewers.map((one) => [
     one.sessionId,
@@ -92,7 +93,7 @@ function renderViewers({ viewers }: ViewersStatus): string {
     one.startedAt,
     one.url,
   ]);
-  return renderTable(viewerColumns, rows);
+  return renderTable(viewerColumns, rows, columns);
 }
 
 const rateColumns = [
@@ -105,7 +106,7 @@ const rateColumns = [
   { title: 'URL' },
 ] as const;
 
-function renderRates({ viewers }: { readonly viewers: readonly ViewerRate[] }): string {
+function renderRates({ viewers }: { readonly viewers: readonly ViewerRate[] }, { columns }: Size): string {
   if (viewers.length === 0) return 'nobody watches\n';
   const rows = viewers.map((one) => [
     one.viewer,
@@ -116,5 +117,5 @@ function renderRates({ viewers }: { readonly viewers: readonly ViewerRate[] }): 
     one.droppedPackets,
     one.url,
   ]);
-  return renderTable(rateColumns, rows);
+  return renderTable(rateColumns, rows, columns);
 }

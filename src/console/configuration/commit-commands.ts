@@ -169,7 +169,7 @@ export const historyCommands: readonly Command[] = [
         ...(number !== undefined && { changes: await changesOf(configurations, Number(number)) }),
       };
     },
-    render: ({ commits, unconfirmed, changes }) =>
+    render: ({ commits, unconfirmed, changes }, { columns: width }) =>
       changes?.map((line) => `${line}\n`).join('') ??
       [
         unconfirmed === undefined
@@ -190,6 +190,7 @@ export const historyCommands: readonly Command[] = [
                 who,
                 comment ?? '',
               ]),
+              width,
             ),
       ].join(''),
   }),

@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts';
 import { CommandTree } from '../command-tree.ts';
+import { helpCommands } from '../commands/help.ts';
 import { commitCommands, historyCommands } from './commit-commands.ts';
 import { editCommands } from './edit-commands.ts';
 import { textCommands } from './load-commands.ts';
@@ -23,6 +24,7 @@ export const configurationTree = (operational: CommandTree): CommandTree =>
       ...commitCommands,
       ...textCommands,
       ...leaveCommands,
+      ...helpCommands,
       runCommand(operational),
     ],
     {

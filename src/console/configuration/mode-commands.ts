@@ -48,7 +48,7 @@ export const leaveCommands: readonly Command[] = [
 /** Whoever goes with work that was not committed says so, for it is lost then. */
 async function leave({ shell, ask }: CommandContext): Promise<void> {
   if (needEditing(shell.editing).changed) {
-    const answer = await ask('There are changes that were not committed. Discard them and leave? [yes,no] ');
+    const answer = await ask('There are changes that were not committed. Discard them and leave? [yes/no] ');
     if (!/^y(es)?$/i.test(answer.trim())) {
       throw new WeirError('COMMAND_FAILED', 'still in the configuration mode', {
         advice: '`commit` puts them in force, `show | compare` shows them',

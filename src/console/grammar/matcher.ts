@@ -60,7 +60,7 @@ function find(word: Word, next: Next): string | { message: string; choices: read
     return word.text;
   const abbreviated = word.quoted
     ? []
-    : choices.filter((choice) => !choice.whole && choice.word.startsWith(word.text));
+    : goingOn(word.text, choices, value === undefined).filter(({ whole }) => !whole);
   const [only] = abbreviated;
   if (only !== undefined && abbreviated.length === 1) return only.word;
   if (value !== undefined && (word.quoted || word.text !== '|')) {
@@ -70,6 +70,18 @@ function find(word: Word, next: Next): string | { message: string; choices: read
   if (abbreviated.length > 1) return { message: `"${word.text}" is ambiguous`, choices: abbreviated };
   if (choices.length === 0) return { message: 'nothing more may follow', choices };
   return { message: `"${word.text}" is unknown here`, choices };
+}
+
+/**
+ * The choices that go on from `typed`: as it is written, else whatever the case of its letters, unless it may be a word of its own
+ * (`anyCase`). Nobody knows where `nameServers` has its capital letter.
+ */
+function goingOn(typed: string, choices: readonly Choice[], anyCase: boolean): readonly Choice[] {
+  const found = choices.filter(({ word }) => word.startsWith(typed));
+  if (found.length > 0 || !anyCase) return found;
+  const wanted = typed.toLowerCase();
+  const same = choices.filter(({ word }) => word.toLowerCase() === wanted);
+  return same.length === 1 ? same : choices.filter(({ word }) => word.toLowerCase().startsWith(wanted));
 }
 
 const missing = ({ value, choices }: Next): string =>
@@ -95,7 +107,7 @@ export async function prospectOf(
   const { place } = matching.match;
   const all = await place.next();
   const typed = partial.text;
-  const choices = all.choices.filter((choice) => choice.word.startsWith(typed));
+  const choices = goingOn(typed, all.choices, all.value === undefined);
   const next = { ...all, choices, ends: all.ends && typed === '' };
   if (choices.length === 0 && all.value === undefined && typed !== '') {
     const message = all.choices.length === 0 ? 'nothing more may follow' : `"${typed}" is unknown here`;
@@ -110,7 +122,8 @@ function addition(typed: string, choices: readonly Choice[], { value }: Next): s
   if (first === undefined || (typed === '' && value !== undefined && choices.length === 1)) return '';
   if (choices.length === 1) return `${quoteAddition(first.word, typed)} `;
   let length = first.word.length;
-  for (const { word } of choices) while (!word.startsWith(first.word.slice(0, length))) length -= 1;
+  const start = () => first.word.slice(0, length).toLowerCase();
+  for (const { word } of choices) while (!word.toLowerCase().startsWith(start())) length -= 1;
   return first.word.slice(typed.length, length);
 }
 

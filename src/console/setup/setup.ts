@@ -3,6 +3,7 @@ import { Candidate, configTree, renderSetLines } from '../../config/index.ts';
 import type { InterfacesStatus } from '../../operations/index.ts';
 import type { CommandContext } from '../command.ts';
 import { renderTable } from '../render/index.ts';
+import type { Size } from '../terminal/index.ts';
 import type { Question, SetupFacts, SetWords } from './question.ts';
 import { questions } from './questions.ts';
 
@@ -80,7 +81,7 @@ async function* pass(
 ): AsyncGenerator<SetupText, Answers> {
   let listed = await context.operations.linkedInterfaces();
   mustHaveTwo(listed);
-  yield told(nicTable(listed));
+  yield told(nicTable(listed, context.size));
   const answers: Answers = new Map();
   for (let index = 0; index < questions.length; ) {
     const question = questions[index] as Question;
@@ -94,7 +95,7 @@ async function* pass(
     if (answer === 'again' && !question.secret) {
       listed = await context.operations.linkedInterfaces();
       mustHaveTwo(listed);
-      yield told(nicTable(listed));
+      yield told(nicTable(listed, context.size));
       continue;
     }
     try {
@@ -151,7 +152,7 @@ const columns = [
   { title: 'PLACE' },
 ] as const;
 
-function nicTable({ interfaces }: InterfacesStatus): string {
+function nicTable({ interfaces }: InterfacesStatus, { columns: width }: Size): string {
   const rows = interfaces.map(({ device, link, speedMbps, mac, addresses, path }, index) => [
     String(index + 1),
     device,
@@ -161,7 +162,7 @@ function nicTable({ interfaces }: InterfacesStatus): string {
     addresses.join(' ') || '-',
     path?.replace(/\/net\/[^/]+$/, '') ?? '-',
   ]);
-  return `${renderTable(columns, rows)}Plug a cable in or out and answer again to see which is which.`;
+  return `${renderTable(columns, rows, width)}Plug a cable in or out and answer again to see which is which.`;
 }
 
 const told = (...lines: readonly string[]): SetupText => ({

@@ -61,6 +61,42 @@ describe('the configuration mode of the console', () => {
   };
   const stored = async () => JSON.parse(await readFile(file, 'utf8'));
 
+  it('says of a command of the other mode where it belongs, remembers and completes nothing of it', async () => {
+    assert.match(
+      await console.command('ping 192.0.2.1'),
+      /^"ping" is a command of the operational mode -> type `run ping …`\n$/,
+    );
+    assert.match(await console.command('configure'), /this is the configuration mode -> `exit` leaves it/);
+    await console.command('quit');
+    // Short for `setup`, if one wants to read it so.
+    const line = 'set upload radius isp servers 192.0.2.9 secret hunter2';
+    assert.match(
+      await console.command(line),
+      /^"set" is a command of the configuration mode -> type `configure` first\n$/,
+    );
+    assert.ok(!console.history.lines().some((one) => one.includes('hunter2')));
+    console.type('set ?');
+    await console.sees(/"set" is a command of the configuration mode.*\r\n.*set $/);
+    console.type('\x15set\t');
+    await console.sees(/setup $/);
+    console.type('\x15');
+    assert.match(await console.command('help'), /\? +lists what may stand here/);
+  });
+
+  it('takes names whatever the case of their letters, and what is somebody’s own as it is typed', async () => {
+    assert.equal(await console.command('set system loglevel debug'), '');
+    assert.equal(await console.command('set SYSTEM NAMESERVERS 192.0.2.53'), '');
+    console.type('set system names\t');
+    await console.sees(/set system nameservers $/);
+    console.type('\x15');
+    assert.equal(await console.command('set billing subscribers Ann prefixes 192.0.2.1/32'), '');
+    assert.equal(await console.command('set billing subscribers ann prefixes 192.0.2.2/32'), '');
+    const set = await console.command('show | compare | match "level|name|ann {"');
+    assert.match(set, /logLevel debug/);
+    assert.match(set, /nameServers 192\.0\.2\.53/);
+    assert.match(set, /Ann \{[\s\S]*ann \{/);
+  });
+
   it('takes a list of a thousand long prefixes in one line', async () => {
     const prefixes = Array.from(
       { length: 1000 },
@@ -318,10 +354,10 @@ describe('the configuration mode of the console', () => {
   it('asks before work is lost', async () => {
     await console.command('set system logLevel debug');
     console.type('exit\r');
-    await console.sees(/\[yes,no\] $/);
+    await console.sees(/\[yes\/no\] $/);
     assert.match(await console.command('no'), /still in the configuration mode/);
     console.type('quit\r');
-    await console.sees(/\[yes,no\] $/);
+    await console.sees(/\[yes\/no\] $/);
     console.type('yes\r');
     await console.sees(/ann@box> $/);
     assert.equal(configurations.config?.system.logLevel, 'info');

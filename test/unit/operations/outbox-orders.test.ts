@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { abandonDeliveries, requeueDeliveries } from '../../../src/operations/index.ts';
+import { abandonDeliveries, outboxStatus, requeueDeliveries } from '../../../src/operations/index.ts';
 import { RecordsFolder } from '../billing/billed-viewer.ts';
 import { recordSessions } from '../billing/recorded-sessions.ts';
 
@@ -18,6 +18,22 @@ describe('orders to the outbox', () => {
 
   const waiting = async (destination: string) =>
     (await folder.store.outbox.summary()).find((one) => one.destination === destination)?.waiting;
+
+  it('are seen beside receivers that nothing was made for yet, with what keeps these', async () => {
+    const states = [
+      { name: 'radius:main', failingSince: undefined, lastError: undefined },
+      { name: 'mqtt:noc', failingSince: 0, lastError: 'no broker answers' },
+    ];
+    const { destinations } = await outboxStatus(folder.store, states);
+    assert.deepEqual(
+      destinations.map(({ destination, waiting, lastError }) => [destination, waiting, lastError]).sort(),
+      [
+        ['https:billing', 2, null],
+        ['mqtt:noc', 0, 'no broker answers'],
+        ['radius:main', 3, null],
+      ],
+    );
+  });
 
   it('let what was refused wait again', async () => {
     const order = await requeueDeliveries(folder.store, 'https:billing');
