@@ -9,6 +9,7 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { WeirError, weirVersion } from '#base';
@@ -75,6 +76,19 @@ export class FlashedDisk implements GatewayDisk, Disposable {
     await run('cp', ['--sparse=always', '--reflink=auto', this.file, disk.file]);
     copyFileSync(variables, disk.variables);
     return disk;
+  }
+
+  /** Bytes of a disk that no gateway uses now. */
+  async read(at: number, length: number): Promise<Buffer> {
+    await using file = await open(this.file, 'r');
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, at);
+    if (bytesRead !== length) throw new RangeError(`${this.file} ends at ${at + bytesRead}`);
+    return buffer;
+  }
+
+  async write(at: number, bytes: Buffer): Promise<void> {
+    await using file = await open(this.file, 'r+');
+    await file.write(bytes, 0, bytes.length, at);
   }
 
   /**

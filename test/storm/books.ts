@@ -119,7 +119,10 @@ export function misbilled(
 }
 
 /** From the first media that is not billed to the last that came, milliseconds; 0: all is billed. */
-export function meteringGapMs({ bytes, lately, lastMediaAt }: StormSession, billedBytes: number): number {
+export function meteringGapMs(
+  { bytes, lately, lastMediaAt }: Pick<StormSession, 'bytes' | 'lately' | 'lastMediaAt'>,
+  billedBytes: number,
+): number {
   if (billedBytes >= bytes) return 0;
   const [at = lastMediaAt] = lately.find(([, sofar]) => sofar > billedBytes) ?? [];
   return lastMediaAt - at;

@@ -200,6 +200,7 @@ class StormRun {
       await StormViewers.start(this.#world.viewer.host, {
         urls: [`rtsp://${address4}/live`, `rtsp://${address4}/live`, `rtsp://[${address6}]/live`],
         ...{ seed, atOnce: viewers, leastWatchMs: 50, mostWatchMs: 5000 },
+        ...{ answerMs: 1500, latelyMs: 5000 },
       }),
     );
     await daemon.terminate();

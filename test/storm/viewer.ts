@@ -4,11 +4,8 @@ import { connect, isIPv6, type Socket } from 'node:net';
 import { RtspItems, type RtspMessage } from '../lab/rtsp-items.ts';
 import type { StormEnd, StormSession } from './viewers-options.ts';
 
-/** A box that is down says nothing: a viewer tries again soon. */
-const answerMs = 1500;
 /** Whatever the box had sent has come when nothing has come for so long. */
 const silenceMs = 400;
-const latelyMs = 5000;
 const latelyStepMs = 10;
 
 /** One viewer of the storm: joins, counts its media, leaves, and takes what is still on its way. */
@@ -16,6 +13,8 @@ export class StormViewer {
   readonly #url: URL;
   readonly #address: string;
   readonly #transport: 'udp' | 'tcp';
+  readonly #latelyMs: number;
+  readonly #answerMs: number;
   readonly #socket: Socket;
   readonly #items = new RtspItems();
   readonly #udp: UdpSocket[] = [];
@@ -31,11 +30,20 @@ export class StormViewer {
   #lastMediaAt = 0;
   #lastHeardMs = performance.now();
 
-  constructor(options: { url: string; address: string; port: number; transport: 'udp' | 'tcp' }) {
+  constructor(options: {
+    url: string;
+    address: string;
+    port: number;
+    transport: 'udp' | 'tcp';
+    latelyMs: number;
+    answerMs: number;
+  }) {
     this.#url = new URL(options.url);
     this.#base = options.url;
     this.#address = options.address;
     this.#transport = options.transport;
+    this.#latelyMs = options.latelyMs;
+    this.#answerMs = options.answerMs;
     this.#socket = connect({
       host: this.#url.hostname.replace(/^\[|\]$/g, ''),
       port: Number(this.#url.port || 554),
@@ -64,7 +72,7 @@ export class StormViewer {
     // Reads on to the end: what the box has sent by TCP is on its way and is billed.
     this.#socket.end();
     const endedAt = Date.now();
-    const patience = setTimeout(() => this.#socket.destroy(), 4 * answerMs);
+    const patience = setTimeout(() => this.#socket.destroy(), 4 * this.#answerMs);
     await this.#closed;
     clearTimeout(patience);
     await this.#silence();
@@ -74,8 +82,13 @@ export class StormViewer {
       ...{ viewer, transport: this.#transport, end, endedAt },
       ...{ firstMediaAt: this.#firstMediaAt, lastMediaAt: this.#lastMediaAt },
       ...{ packets: this.#packets, bytes: this.#bytes },
-      lately: this.#lately.filter(([at]) => at >= this.#lastMediaAt - latelyMs),
+      lately: this.#lately.filter(([at]) => at >= this.#lastMediaAt - this.#latelyMs),
     };
+  }
+
+  /** Nobody is at the other end any more. */
+  giveUp(): void {
+    this.#socket.destroy(new Error('given up'));
   }
 
   async #leave(how: 'teardown' | 'hung-up'): Promise<StormEnd> {
@@ -85,7 +98,7 @@ export class StormViewer {
 
   /** Its address and port; undefined when nobody answers. */
   async #dial(): Promise<string | undefined> {
-    const late = AbortSignal.timeout(answerMs);
+    const late = AbortSignal.timeout(this.#answerMs);
     try {
       await once(this.#socket, 'connect', { signal: late });
       return `${this.#address} ${this.#socket.localPort}`;
@@ -118,7 +131,7 @@ export class StormViewer {
     const session = this.#session ? [`Session: ${this.#session}`] : [];
     const lines = [`${method} ${uri} RTSP/1.0`, `CSeq: ${this.#cseq}`, ...session, ...headers];
     const { promise, resolve } = Promise.withResolvers<RtspMessage | undefined>();
-    const patience = setTimeout(() => this.#socket.destroy(), 4 * answerMs);
+    const patience = setTimeout(() => this.#socket.destroy(), 4 * this.#answerMs);
     this.#answers.push(resolve);
     this.#socket.write(`${lines.join('\r\n')}\r\n\r\n`);
     const answer = await promise;
@@ -153,7 +166,8 @@ export class StormViewer {
     const last = this.#lately.at(-1);
     if (last && last[0] > this.#lastMediaAt - latelyStepMs) last[1] = this.#bytes;
     else this.#lately.push([this.#lastMediaAt, this.#bytes]);
-    if (this.#lately.length > 2 * (latelyMs / latelyStepMs)) this.#lately.splice(0, latelyMs / latelyStepMs);
+    const steps = this.#latelyMs / latelyStepMs;
+    if (this.#lately.length > 2 * steps) this.#lately.splice(0, steps);
   }
 
   #heard(): void {

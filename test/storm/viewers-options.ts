@@ -8,6 +8,10 @@ export interface StormViewersOptions {
   /** How long one watches. */
   readonly leastWatchMs: number;
   readonly mostWatchMs: number;
+  /** A box that is down says nothing: a viewer that dials waits so long for an answer, one that is connected four times that. */
+  readonly answerMs: number;
+  /** Of so much of its last time a viewer tells when it got what. */
+  readonly latelyMs: number;
 }
 
 /** How a viewer's session ended, as the viewer saw it. */
@@ -43,4 +47,6 @@ export type StormViewersEvent =
 export interface StormViewersCommand {
   readonly atOnce: number;
   readonly steady: boolean;
+  /** Who is there leaves without a word: nobody is at the other end. */
+  readonly unanswered?: boolean;
 }

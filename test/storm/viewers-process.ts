@@ -10,6 +10,7 @@ import type { StormViewersCommand, StormViewersEvent, StormViewersOptions } from
 
 const options: StormViewersOptions = JSON.parse(process.argv[2] ?? '{}');
 const tell = (event: StormViewersEvent): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
+const { latelyMs, answerMs } = options;
 const below = random(options.seed);
 const pauseMs = 300;
 /** Addresses of 198.19.0.0/16 but for those that end in 0 or 255. */
@@ -20,8 +21,8 @@ let { atOnce } = options;
 let steady = false;
 let watching = 0;
 let born = 0;
-/** Called when somebody may have to leave, or to come. */
-const leavers = new Set<() => void>();
+/** Those who are there, and what makes each leave. */
+const leavers = new Map<StormViewer, () => void>();
 
 /** An address and port that nobody else ever has: the address of the n-th, and another port when addresses begin again. */
 function place(v6: boolean): { address: string; port: number } {
@@ -35,16 +36,16 @@ function place(v6: boolean): { address: string; port: number } {
 async function watch(): Promise<void> {
   const url = options.urls[below(options.urls.length)] ?? '';
   const transport = below(2) === 0 ? 'udp' : 'tcp';
-  const viewer = new StormViewer({ url, ...place(url.includes('[')), transport });
+  const viewer = new StormViewer({ url, ...place(url.includes('[')), transport, latelyMs, answerMs });
   const leave = Promise.withResolvers<void>();
   const watchMs = options.leastWatchMs + below(options.mostWatchMs - options.leastWatchMs);
   const timer = setTimeout(() => {
     if (!steady) leave.resolve();
   }, watchMs);
-  leavers.add(leave.resolve);
+  leavers.set(viewer, leave.resolve);
   const session = await viewer.watch(leave.promise, below(3) === 0 ? 'hung-up' : 'teardown');
   clearTimeout(timer);
-  leavers.delete(leave.resolve);
+  leavers.delete(viewer);
   if (session) tell({ event: 'session', session });
 }
 
@@ -83,6 +84,9 @@ commands.on('line', (line) => {
   const command: StormViewersCommand = JSON.parse(line);
   ({ atOnce, steady } = command);
   fill();
-  for (const leave of leavers) leave();
+  for (const [viewer, leave] of leavers) {
+    leave();
+    if (command.unanswered) viewer.giveUp();
+  }
 });
 commands.on('close', () => process.exit(0));

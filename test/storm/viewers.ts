@@ -38,16 +38,30 @@ export class StormViewers implements Closeable {
     return new StormViewers(await Program.start(host, [...argv], { onLine }), sessions, told);
   }
 
+  /** From now on so many watch at the same time, and come and go. */
+  come(atOnce: number): void {
+    this.#command({ atOnce, steady: false });
+  }
+
   /** Everybody leaves; then so many come, and stay. */
   settle(atOnce: number): void {
     this.#command({ atOnce, steady: true });
   }
 
   /** Everybody leaves. Resolves when all is told of them; how many packets their kernel had no room for. */
-  async leave(): Promise<{ droppedPackets: number }> {
+  leave(withinMs = 30_000): Promise<{ droppedPackets: number }> {
+    return this.#gone({ atOnce: 0, steady: true }, withinMs);
+  }
+
+  /** The same without a word to the box, which is not there. */
+  giveUp(): Promise<{ droppedPackets: number }> {
+    return this.#gone({ atOnce: 0, steady: true, unanswered: true }, 30_000);
+  }
+
+  async #gone(command: StormViewersCommand, withinMs: number): Promise<{ droppedPackets: number }> {
     const before = this.#told.quiet;
-    this.#command({ atOnce: 0, steady: true });
-    await this.#program.until(() => this.#told.quiet > before, 30_000, 'all viewers have left');
+    this.#command(command);
+    await this.#program.until(() => this.#told.quiet > before, withinMs, 'all viewers have left');
     return { droppedPackets: this.#told.dropped };
   }
 

@@ -2,6 +2,7 @@ import { closeSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs
 import { join } from 'node:path';
 import { type CutCount, type Medium, VolatileDisk } from '../../power/volatile-disk.ts';
 import { WriteLog } from '../../power/write-log.ts';
+import { randomOf } from '../../random.ts';
 import type { FlashedDisk, GatewayDisk } from '../gateway.ts';
 
 /**
@@ -48,6 +49,11 @@ export class RecordedDisk implements GatewayDisk, Disposable {
     return statSync(this.log).size;
   }
 
+  /** With all that was written, flushed or not. */
+  get used(): FlashedDisk {
+    return this.#used;
+  }
+
   /** To be asked for when the gateway's power is off. */
   cuts(): PowerCuts {
     return new PowerCuts(this.#before, this.#used.variables, new WriteLog(this.log));
@@ -64,6 +70,14 @@ export interface LogWindow {
   readonly to: number;
 }
 
+/** A part of the disk, in bytes: `from` is in it, `to` behind it. */
+export interface DiskPart {
+  readonly from: number;
+  readonly to: number;
+}
+
+const everywhere = { from: 0, to: Number.POSITIVE_INFINITY };
+
 /** The power cuts that are possible in what was recorded. */
 export class PowerCuts implements Disposable {
   readonly #before: FlashedDisk;
@@ -76,13 +90,17 @@ export class PowerCuts implements Disposable {
     this.#log = log;
   }
 
-  /** Moments at which something is written and not flushed, each after so many entries of the log. */
-  positions({ from, to }: LogWindow = { from: 0, to: Number.POSITIVE_INFINITY }): readonly number[] {
+  /** Moments at which at least so much in `part` is written and not flushed, each after so many entries of the log. */
+  positions(
+    { from, to }: LogWindow = everywhere,
+    part: DiskPart = everywhere,
+    leastLoose = 1,
+  ): readonly number[] {
     let loose = 0;
-    return this.#log.entries.flatMap(({ flush, length, end }, index) => {
+    return this.#log.entries.flatMap(({ flush, offset, length, end }, index) => {
       if (flush) loose = 0;
-      if (length > 0) loose++;
-      return loose > 0 && end > from && end <= to ? [index + 1] : [];
+      if (length > 0 && offset < part.to && offset + length > part.from) loose++;
+      return loose >= leastLoose && end > from && end <= to ? [index + 1] : [];
     });
   }
 
@@ -91,22 +109,44 @@ export class PowerCuts implements Disposable {
     return this.#log.entries[position - 1]?.end ?? 0;
   }
 
+  /** Whether anything was written to this part of the disk. */
+  touched({ from, to }: DiskPart): boolean {
+    return this.#log.entries.some(
+      ({ offset, length }) => length > 0 && offset < to && offset + length > from,
+    );
+  }
+
   /**
-   * The disk that a power cut at `position` leaves: all that was flushed, and any part of what was written since. The
-   * firmware's variables are not part of it, they are as the gateway left them.
+   * The disk that a power cut at `position`, where something is loose, leaves: all that was flushed, and any part of what was written
+   * since, but not all of it. The firmware's variables are not part of it, they are as the gateway left them.
+   *
+   * `liesFrom`: from this length of the log on the disk does not do what it is told to flush.
    */
-  async cut(position: number, random: () => number): Promise<{ disk: FlashedDisk; count: CutCount }> {
+  async cut(
+    position: number,
+    random: () => number,
+    { liesFrom = Number.POSITIVE_INFINITY }: { liesFrom?: number } = {},
+  ): Promise<{ disk: FlashedDisk; count: CutCount }> {
+    const entries = this.#log.entries.map((entry) =>
+      entry.end > liesFrom ? { ...entry, flush: false, fua: false } : entry,
+    );
     const disk = await this.#before.copy(this.#variables);
     using medium = new FileMedium(disk.file);
-    const volatile = new VolatileDisk(this.#log, medium);
+    const volatile = new VolatileDisk({ entries, data: (entry) => this.#log.data(entry) }, medium);
     volatile.advance(position);
-    return { disk, count: volatile.cut(medium, random) };
+    for (;;) {
+      const seed = Math.floor(random() * 2 ** 32);
+      const { kept, loose } = volatile.cut(nowhere(medium.length), randomOf(seed));
+      if (kept < loose) return { disk, count: volatile.cut(medium, randomOf(seed)) };
+    }
   }
 
   [Symbol.dispose](): void {
     this.#log[Symbol.dispose]();
   }
 }
+
+const nowhere = (length: number): Medium => ({ length, write: () => {} });
 
 class FileMedium implements Medium, Disposable {
   readonly length: number;
