@@ -80,11 +80,11 @@ const everywhere = { from: 0, to: Number.POSITIVE_INFINITY };
 
 /** The power cuts that are possible in what was recorded. */
 export class PowerCuts implements Disposable {
-  readonly #before: FlashedDisk;
+  readonly #before: Pick<FlashedDisk, 'copy'>;
   readonly #variables: string;
   readonly #log: WriteLog;
 
-  constructor(before: FlashedDisk, variables: string, log: WriteLog) {
+  constructor(before: Pick<FlashedDisk, 'copy'>, variables: string, log: WriteLog) {
     this.#before = before;
     this.#variables = variables;
     this.#log = log;
