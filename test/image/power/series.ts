@@ -204,20 +204,21 @@ export class Series implements AsyncDisposable {
     await this.#lab.viewers.giveUp();
   }
 
-  async #cut({ recorded, fromBytes }: Start, when: When): Promise<CutDisk> {
+  async #cut(start: Start, when: When): Promise<CutDisk> {
     const { random, folder } = this.#options;
     if (when === 'relaying') await this.#relays();
     await this.#powerOff();
-    using cuts = recorded.cuts();
+    using cuts = start.recorded.cuts();
     must(slotsTouched(cuts));
+    const last = this.#lastWindow(cuts, start);
     if (this.#control === undefined) {
       // What is not lost tells the key that is to prove all that comes.
-      await examineDisk(recorded.used, folder, this.#keyFile);
-      this.#control = await this.#lie(cuts);
+      await examineDisk(start.recorded.used, folder, this.#keyFile);
+      this.#control = await this.#lie(cuts, last);
     }
-    const anywhere = { ...wholeLog, from: fromBytes };
-    await this.#look(cuts, [anywhere, this.#lastWindow()]);
-    const position = choose(cuts, when === 'starting' ? anywhere : this.#lastWindow(), random);
+    const anywhere = { ...wholeLog, from: start.fromBytes };
+    await this.#look(cuts, [anywhere, last]);
+    const position = choose(cuts, when === 'starting' ? anywhere : last, random);
     const { disk, count } = await cuts.cut(position, random);
     this.#disk[Symbol.dispose]();
     this.#disk = disk;
@@ -243,8 +244,13 @@ export class Series implements AsyncDisposable {
     }
   }
 
-  #lastWindow(): LogWindow {
-    return { ...wholeLog, from: this.#witnesses.loggedBytesBefore(lastMs) };
+  /** The last time before the power went; more of it when the gateway had nothing to write in it. */
+  #lastWindow(cuts: PowerCuts, { fromBytes }: Start): LogWindow {
+    for (let ms = lastMs; ; ms *= 2) {
+      const from = Math.max(fromBytes, this.#witnesses.loggedBytesBefore(ms));
+      const window = { ...wholeLog, from };
+      if (from === fromBytes || cuts.positions(window).length > 0) return window;
+    }
   }
 
   async #relays(): Promise<void> {
@@ -260,12 +266,12 @@ export class Series implements AsyncDisposable {
   }
 
   /** A disk that does not do what it is told to flush must lose what was acknowledged, else nobody would see a loss here. */
-  async #lie(cuts: PowerCuts): Promise<Control> {
+  async #lie(cuts: PowerCuts, window: LogWindow): Promise<Control> {
     const { random, say } = this.#options;
     const liesFrom = this.#witnesses.loggedBytesBefore(liesForMs);
     let seen = 0;
     for (let number = 0; number < lyingCuts; number++) {
-      const position = choose(cuts, this.#lastWindow(), random);
+      const position = choose(cuts, window, random);
       const { disk } = await cuts.cut(position, random, { liesFrom });
       using _ = disk;
       try {
