@@ -109,7 +109,8 @@ export class NicConvergence {
     }
     // The last: nothing is taken away before all else has gone well.
     if (found.size === nicRoles.length) {
-      steps.push(...planStrays(this.#known.links, [...found.values()], state));
+      const wanted = nicRoles.map((role) => config[role]);
+      steps.push(...planStrays(this.#known.links, [...found.values()], state, wanted));
     }
     return { found, steps };
   }

@@ -185,19 +185,32 @@ export function planVlan(role: NicRole, parent: Link, vlan: number, mtu = 0): re
   ];
 }
 
-/** DHCP clients and VLANs of a configuration that is no more. */
+/**
+ * What is left of a configuration that is no more: DHCP clients, VLANs, Weir's routes by NICs that have no role, and the addresses of
+ * `wanted` there. A role that has become a VLAN of its NIC would else have its subnet on both, and packets might leave untagged.
+ */
 export function planStrays(
   links: Iterable<Link>,
   kept: readonly Link[],
   state: NicState,
+  wanted: readonly NicConfig[],
 ): readonly NicStep[] {
   const clients = state.dhcp.filter(({ device }) => !kept.some((link) => link.device === device));
-  const vlans = [...links].filter(
-    (link) => link.vlan !== undefined && link.alias === vlanAlias && !kept.includes(link),
-  );
+  const others = [...links].filter((link) => !kept.includes(link) && link.device !== 'lo');
+  const vlans = others.filter((link) => link.vlan !== undefined && link.alias === vlanAlias);
+  const owned = wanted.flatMap(({ addresses }) => addresses.map((text) => parsePrefix(text).address));
+  const left = others
+    .filter((link) => !vlans.includes(link))
+    .flatMap((link): readonly NicStep[] => [
+      ...planRoutes(link, state.routes, { addresses: [] }),
+      ...state.addresses
+        .filter(({ ifindex, address }) => ifindex === link.ifindex && owned.includes(address))
+        .map((address) => ({ kind: 'remove-address', link, address }) as const),
+    ]);
   return [
     ...clients.map(({ device, family }) => ({ kind: 'stop-dhcp', link: { device }, family }) as const),
     ...vlans.map((link) => ({ kind: 'remove-vlan', link }) as const),
+    ...left,
   ];
 }
 

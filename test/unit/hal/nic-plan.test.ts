@@ -245,7 +245,22 @@ describe('the plan of VLANs', () => {
     const kept = { ...old, ifindex: 6, device: 'wan.7', vlan: 7 };
     const others = { ...old, ifindex: 7, device: 'lan0.9', vlan: 9, alias: undefined };
     const dhcp = [{ device: 'wan.6', family: 4 } as const, { device: 'wan.7', family: 4 } as const];
-    const strays = planStrays([link, old, kept, others], [kept, link], { ...nothing, dhcp });
+    const strays = planStrays([link, old, kept, others], [kept, link], { ...nothing, dhcp }, []);
     assert.deepEqual(strays.map(text), ['stop-dhcp 4', 'remove-vlan wan.6']);
+  });
+
+  it('leaves no NIC that has no role an address of a role, nor a route of its own, and all that is not its own', () => {
+    const vlan = { ...link, ifindex: 6, device: 'wan.7', kind: 'vlan', parent: 2, vlan: 7, alias: 'weir' };
+    const loopback = { ...link, ifindex: 1, device: 'lo' };
+    const addresses = [
+      { ...address('192.0.2.1/24'), ifindex: link.ifindex },
+      { ...address('192.0.2.9/24'), ifindex: link.ifindex },
+      { ...address('192.0.2.1/24'), ifindex: vlan.ifindex },
+      { ...address('192.0.2.1/24'), ifindex: loopback.ifindex },
+    ];
+    const role = { ...config(), addresses: ['192.0.2.1/24'] };
+    const strays = planStrays([loopback, link, vlan], [vlan], { ...nothing, addresses }, [role]);
+    assert.deepEqual(strays.map(text), ['-192.0.2.1/24']);
+    assert.deepEqual(planStrays([loopback, link, vlan], [vlan, link], { ...nothing, addresses }, [role]), []);
   });
 });
