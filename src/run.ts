@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { Alarms, CloseStack, createLog, type Log, systemClock, weirVersion } from '#base';
+import { Alarms, CloseStack, createLog, describeError, type Log, systemClock, weirVersion } from '#base';
 import { openLinuxHal } from '#hal';
 import { Appliance } from './appliance.ts';
 import { Configurations, unconfigured } from './config/index.ts';
@@ -39,6 +39,10 @@ export async function run(
     level: () => config().system.logLevel,
     nowMs: clock.nowMs,
   });
+  process.on('uncaughtException', (error) => {
+    log.error('failed', { error: describeError(error), stack: error.stack });
+    die();
+  });
   // Who read our log may go away; viewers stay.
   process.stdout.on('error', () => {});
   await makeDataFolder(dataDir);
@@ -76,6 +80,12 @@ export async function run(
 }
 
 /**
+ * Ends at once. At an exit Node would close the database behind the back of its store, and with it remove the write-ahead log: at the
+ * next start that is what the loss of a log looks like.
+ */
+const die = (): void => void process.kill(process.pid, 'SIGKILL');
+
+/**
  * Resolves at the first SIGTERM or SIGINT, which also sets the end of our time, whether we had started or not. Further ones
  * change nothing: a shell and its npm send two, and half an end would leave rules behind.
  */
@@ -88,7 +98,7 @@ function stopSignal(log: Log): Promise<void> {
       log.info('stopping', { signal });
       setTimeout(() => {
         log.error('the orderly end took too long', { ms: endMs });
-        process.exit(1);
+        die();
       }, endMs).unref();
       resolve();
     };
