@@ -1,4 +1,13 @@
-import { Alarms, type Clock, type Closeable, CloseStack, describeError, type Log, weirVersion } from '#base';
+import {
+  Alarms,
+  type Clock,
+  type Closeable,
+  CloseStack,
+  describeError,
+  type Log,
+  Turn,
+  weirVersion,
+} from '#base';
 import {
   type Endpoint,
   type Hal,
@@ -42,6 +51,8 @@ import type { Uploads } from './upload/index.ts';
 
 /** An origin that comes back shall be noticed soon: an attempt waits no longer than the longest pause between two. */
 const reconnectMs = 2000;
+/** After so long a part of the box that was to follow the configuration is not waited for any more. */
+const stageMs = 30_000;
 
 export interface RelayOptions {
   readonly config: Config;
@@ -83,8 +94,8 @@ export class Relay implements Closeable {
     this.#hal = hal;
     this.#log = log;
     this.#clock = clock;
-    this.#stages = this.#makeStages();
     this.alarms = options.alarms ?? new Alarms({ clock, log });
+    this.#stages = this.#makeStages();
     this.#records =
       options.store &&
       new RecordKeeping({
@@ -224,25 +235,29 @@ export class Relay implements Closeable {
     const { nics, resolver, forwarding, interception } = this.#hal;
     return [
       new PlannedStage({
-        name: 'limits',
+        ...this.#stage('limits'),
         planOf: (config) => config,
         apply: async (plan) => {
           this.#config = plan;
         },
       }),
-      new PlannedStage({ name: 'nics', planOf: nicConfigs, apply: (plan) => nics.apply(plan) }),
       new PlannedStage({
-        name: 'name servers',
+        ...this.#stage('nics'),
+        planOf: nicConfigs,
+        apply: (plan) => nics.apply(plan),
+      }),
+      new PlannedStage({
+        ...this.#stage('name servers'),
         planOf: ({ system }) => system.nameServers,
         apply: (plan) => resolver.apply(plan),
       }),
       new PlannedStage({
-        name: 'forwarding',
+        ...this.#stage('forwarding'),
         planOf: ({ interfaces }) => ({ ...this.#devices(), masquerade: interfaces.wan.masquerade }),
         apply: (plan) => forwarding.apply(plan),
       }),
       new PlannedStage({
-        name: 'interception',
+        ...this.#stage('interception'),
         planOf: ({ relay }) => ({
           ...this.#devices(),
           ports: relay.rtsp.ports,
@@ -253,11 +268,16 @@ export class Relay implements Closeable {
         apply: (plan) => interception.apply(plan),
       }),
       new PlannedStage({
-        name: 'upload',
+        ...this.#stage('upload'),
         planOf: ({ upload }) => upload,
         apply: async (plan) => this.#records?.apply(plan),
       }),
     ];
+  }
+
+  #stage(name: string): { readonly name: string; readonly turn: Turn } {
+    const parts = { clock: this.#clock, alarms: this.alarms };
+    return { name, turn: new Turn({ name, limitMs: stageMs, alarm: 'config.stuck', ...parts }) };
   }
 
   #devices(): { wanDevice: string; accessDevice: string } {

@@ -1,13 +1,6 @@
 import assert from 'node:assert/strict';
 import { isWeirError } from '#base';
-import {
-  applyStages,
-  configTree,
-  PlannedStage,
-  parseConfig,
-  type Schema,
-  type Stage,
-} from '../../../src/config/index.ts';
+import { configTree, parseConfig, type Schema } from '../../../src/config/index.ts';
 
 const smallest = {
   interfaces: { wan: { device: 'wan0' }, access: { device: 'lan0' } },
@@ -149,46 +142,5 @@ describe('configuration', () => {
       }
     };
     walk(configTree, '');
-  });
-});
-
-describe('stages', () => {
-  it('are applied in order, and undone in reverse when one fails', async () => {
-    const calls: string[] = [];
-    const stage = (name: string, fails = false): Stage => ({
-      name,
-      apply: async () => {
-        calls.push(name);
-        if (fails) throw new Error(name);
-        return async () => void calls.push(`undo ${name}`);
-      },
-    });
-    const config = parseConfig(smallest);
-    await assert.rejects(applyStages([stage('a'), stage('b'), stage('c', true)], config), /c/);
-    assert.deepEqual(calls, ['a', 'b', 'c', 'undo b', 'undo a']);
-    const undo = await applyStages([stage('d')], config);
-    await undo();
-    assert.deepEqual(calls.slice(5), ['d', 'undo d']);
-  });
-
-  it('with a plan touch nothing when it is the same, and go back to what was planned before', async () => {
-    const applied: string[] = [];
-    let device = 'eth0';
-    const stage = new PlannedStage({
-      name: 'ports',
-      planOf: ({ relay }) => `${device}: ${relay.rtsp.ports.join(' ')}`,
-      apply: async (plan) => void applied.push(plan),
-    });
-    const of = (ports: number[], rest = {}) =>
-      parseConfig({ ...smallest, ...rest, relay: { rtsp: { ports } } });
-    await stage.apply(of([554]));
-    await stage.apply(of([554], { system: { name: 'other' } }));
-    assert.deepEqual(applied, ['eth0: 554']);
-    const undo = await stage.apply(of([8554]));
-    device = 'eth0.7';
-    await undo();
-    assert.deepEqual(applied.splice(1), ['eth0: 8554', 'eth0: 554']);
-    await stage.apply(of([554]));
-    assert.deepEqual(applied.splice(1), ['eth0.7: 554']);
   });
 });

@@ -218,6 +218,34 @@ describe('Relay', () => {
     assert.deepEqual(running.config.relay.rtsp.ports, [554, 8554]);
   });
 
+  it('gives a part of the box up that does not follow in time, goes back, and follows again when that part does', async () => {
+    const running = await start();
+    const { promise: hindrance, resolve: goOn } = Promise.withResolvers<void>();
+    const intercept = hal.interception.apply.bind(hal.interception);
+    hal.interception.apply = async (plan) => {
+      await hindrance;
+      await intercept(plan);
+    };
+    const next = configOf({ rtsp: { ports: [8554] } }, { masquerade: true });
+    const given = assert.rejects(running.apply(next), /interception: not over after 30 s, given up/);
+    await settled();
+    await clock.pass(30_000, 10_000);
+    await given;
+    assert.equal(hal.forwarding.applied?.masquerade, false);
+    assert.deepEqual(running.config.relay.rtsp.ports, [554, 8554]);
+    const stuck = () => running.alarms.standing().filter(({ name }) => name === 'config.stuck');
+    assert.equal(stuck()[0]?.subject, 'interception');
+    // What does not concern that part can be changed.
+    await running.apply(configOf({}, { masquerade: true }));
+    await assert.rejects(running.apply(next), /interception: busy still/);
+    goOn();
+    await settled();
+    assert.deepEqual(hal.interception.plan?.ports, [554, 8554]);
+    assert.deepEqual(stuck(), []);
+    await running.apply(next);
+    assert.deepEqual(hal.interception.plan?.ports, [8554]);
+  });
+
   it("signs with the operator's credentials however the origin's address is written", async () => {
     const at = { address: '2001:db8::10', port: 554 };
     const origin = serveRtsp(at);
