@@ -74,6 +74,13 @@ export class Appliance implements Closeable, Follower {
     });
   }
 
+  begin(config: Config): Promise<void> {
+    return this.#inTurn(() => {
+      this.#wanted = config;
+      return this.#reopen();
+    });
+  }
+
   awaitingRestart(next: Config): readonly (readonly string[])[] {
     const running = this.#machine?.relay?.config;
     return running ? holdBack(running, next).held : [];

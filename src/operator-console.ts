@@ -22,6 +22,18 @@ import type { ControlCommands, ControlStreams } from './status/index.ts';
 /** Of a box that was never configured. */
 const firstCommand = 'setup';
 
+/** Nobody has been told to log in. */
+const freeCable = {
+  userClass: 'administrator',
+  why: 'no users are configured: whoever has this cable may do everything',
+} as const;
+
+/** Nobody knows who could log in. */
+const unreadCable = {
+  userClass: 'operator',
+  why: 'the configuration could not be read, and its users with it: whoever has this cable may look, and help sessions and deliveries',
+} as const;
+
 /** What of the box is there by now: the console is there first. */
 export interface Box {
   readonly config: () => Config;
@@ -93,7 +105,7 @@ export class OperatorConsole implements Closeable {
     this.#console = new Console({
       operations,
       configurations: () =>
-        box.configurations() ?? notReady('Weir is still starting', 'try again in a moment'),
+        readConfigurations(box) ?? notReady('Weir is still starting', 'try again in a moment'),
       trees: { operational, configuration: configurationTree(operational) },
       clock,
       log,
@@ -104,7 +116,8 @@ export class OperatorConsole implements Closeable {
         historyLines: () => box.config().console.history,
         notices: async () => noticesOf(box),
         reverted: () => box.configurations()?.reverted(),
-        firstCommand: () => (box.configurations()?.config === undefined ? firstCommand : undefined),
+        cable: () => (box.configurations()?.unread ? unreadCable : freeCable),
+        firstCommand: () => (isNew(box) ? firstCommand : undefined),
       },
     });
   }
@@ -130,6 +143,7 @@ export class OperatorConsole implements Closeable {
 
   /** The configuration has changed. */
   reconfigure(): void {
+    this.#console.usersChanged();
     const { port = this.#defaultPort, baud } = this.#box.config().console;
     this.#serial?.configure({ port, baud: Number(baud), otherwise: this.#defaultPort });
   }
@@ -145,6 +159,19 @@ export class OperatorConsole implements Closeable {
 
 const counted = (count: number, one: string, several: string): string =>
   `${count} ${count === 1 ? one : several}`;
+
+/** Was it ever configured? A disk that does not answer does not say. */
+function isNew({ configurations }: Box): boolean {
+  const known = configurations();
+  return known === undefined || (known.config === undefined && !known.unread);
+}
+
+/** Whoever asks for the configuration is told that it is not known. */
+function readConfigurations({ configurations }: Box): Configurations | undefined {
+  const known = configurations();
+  if (known?.unread) notReady('the configuration could not be read yet', 'see `show alarms`');
+  return known;
+}
 
 function noticesOf({ alarms, configurations }: Box): readonly string[] {
   const standing = alarms.standing();

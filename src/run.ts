@@ -64,7 +64,7 @@ export async function run(
     await openControl(dataDir, { commands: controlCommands(operations), streams: operator.streams }, log),
   );
   const folder = join(dataDir, 'config');
-  configurations = await Configurations.open({ file: configFile, folder, clock, log, alarms });
+  configurations = await Configurations.open({ file: configFile, folder, consolePort, clock, log, alarms });
   appliance = box.use(
     await Appliance.open({ dataDir, openHal: openLinuxHal, clock, log, alarms }, configurations.config),
   );

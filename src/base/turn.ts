@@ -29,7 +29,7 @@ export class Turn {
 
   /**
    * @param late Takes back, still in turn, what work has done that was given up. Work that fails has undone itself.
-   * @throws {WeirError} TIMED_OUT: it was given up, or work before it was that is not over.
+   * @throws {WeirError} TIMED_OUT: it was given up; NOT_READY: work before it was and is not over.
    */
   run<T>(work: () => Promise<T>, late: (result: T) => Promise<void> = async () => {}): Promise<T> {
     const done = this.#last.then(() => this.#limited(work, late));
@@ -40,7 +40,7 @@ export class Turn {
   async #limited<T>(work: () => Promise<T>, late: (result: T) => Promise<void>): Promise<T> {
     const seconds = this.#limitMs / 1000;
     if (this.#stuck) {
-      throw new WeirError('TIMED_OUT', `${this.#name}: busy still with what was given up before`, {
+      throw new WeirError('NOT_READY', `${this.#name}: busy still with what was given up before`, {
         advice: 'try again when the alarm has gone',
       });
     }

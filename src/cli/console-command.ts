@@ -14,6 +14,8 @@ const chunkLength = 8192;
 /** What a console says when it is opened: who is there, and before what. */
 export interface ConsoleRequest {
   readonly who: string;
+  /** Of this machine, when they have come to it by ssh. */
+  readonly address?: string;
   readonly size?: { readonly columns: number; readonly rows: number };
   /** Nobody types: commands follow, which are carried out one after the other until one fails. */
   readonly script?: true;
@@ -28,7 +30,9 @@ export function consoleRequest(options: {
   const { columns = 80, rows = 24 } = terminal;
   // Who became root to do this is told rather than root.
   const who = process.env.SUDO_USER ?? process.env.USER ?? `uid${process.getuid?.()}`;
-  return { who, size: { columns, rows }, ...(script && { script }) };
+  // ssh(1): the client's address and port, the server's address and port.
+  const address = process.env.SSH_CONNECTION?.split(' ')[2];
+  return { who, size: { columns, rows }, ...(address && { address }), ...(script && { script }) };
 }
 
 /** What `talkToConsole` needs of a terminal: `process.stdin` and `process.stdout`. */

@@ -1,176 +1,216 @@
-import { isDeepStrictEqual } from 'node:util';
-import { type Alarms, type Clock, type Closeable, describeError, type Log, Signal, WeirError } from '#base';
+import {
+  type Alarms,
+  type Clock,
+  type Closeable,
+  describeError,
+  type Log,
+  type Signal,
+  WeirError,
+  within,
+} from '#base';
 import { type Annotations, Candidate } from './candidate.ts';
+import { type CommitPlan, planCommit, type Remarked, type Wish } from './commit-plan.ts';
 import { compareTrees } from './compare.ts';
+import type { ConfirmWindow } from './confirm-window.ts';
 import { consolePath } from './console-path.ts';
 import { laterChanges } from './effects.ts';
-import { ActiveFile } from './kept/active-file.ts';
-import type { Commit, CommitFacts, RevertedCommit, UnconfirmedCommit } from './kept/commit.ts';
-import { CommitFolder } from './kept/commit-folder.ts';
-import { type Committed, openConfiguration, revertedCommit, tellReverted } from './kept/opening.ts';
-import { PreparedCommit, stored } from './kept/prepared-commit.ts';
-import { checkConfig } from './parse.ts';
+import { InForce } from './in-force.ts';
+import type { CommitFacts, RevertedCommit } from './kept/commit.ts';
+import { CommitDisk } from './kept/commit-disk.ts';
+import { type SyncFolder, syncFolder } from './kept/durable-file.ts';
+import { openConfiguration } from './kept/opening.ts';
+import { type ConfigFault, checkConfig } from './parse.ts';
 import type { RawBranch } from './raw-tree.ts';
 import { type Replayed, replay } from './replay.ts';
 import type { Config } from './tree.ts';
-import type { CommitOptions, CommitOutcome, Follower, Unconfirmed, Verdict } from './verdict.ts';
+import type {
+  CommitOptions,
+  CommitOutcome,
+  Committer,
+  Fate,
+  Follower,
+  Unconfirmed,
+  Verdict,
+} from './verdict.ts';
 import { quoteWords } from './words.ts';
 
-type NextCommit = Omit<Commit, 'fileSha256' | 'fileStamp'>;
+/** After so long a start does not wait for the disk any more. */
+const openMs = 10_000;
 
-/** A commit that is tried out. */
-interface Window {
-  readonly commit: UnconfirmedCommit;
-  readonly config: Config;
-  readonly endsMonoNs: bigint;
-  readonly timer: Disposable;
-  /** Brings the box back to what is active, exactly: to what no configuration knows as well. */
-  readonly undo: () => Promise<void>;
+export interface ConfigurationsOptions {
+  /** The configuration file. */
+  readonly file: string;
+  /** Where past commits are kept. */
+  readonly folder: string;
+  /** Where the console is as long as the configuration does not say. */
+  readonly consolePort?: string | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly alarms: Alarms;
+  /** Makes the names in a folder durable. */
+  readonly syncFolder?: SyncFolder;
 }
-
-const nsPerMinute = 60_000_000_000n;
-/** A revert that fails is tried again, until the box is what it was. */
-const revertAgainMs = 10_000;
 
 /**
  * The only owner of what is configured: the commit in force, those before it, and the window of one that is not confirmed.
- * In such a window the file still holds what was before, so that any start begins with that.
+ * One commit after the other, and what hangs holds up no other for ever.
  */
 export class Configurations implements Closeable {
-  /** Something else is in force. */
-  readonly changed: Signal<{ readonly config: Config }>;
-  readonly #file: ActiveFile;
-  readonly #folder: CommitFolder;
-  readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #alarms: Alarms;
-  #follower: Follower | undefined;
-  #active: Committed | undefined;
-  /** The file is not what is in force, though nothing waits to be confirmed: a commit is to write it, even one without changes. */
-  #fileLeft = false;
-  #window: Window | undefined;
-  #reverted: RevertedCommit | undefined;
-  /** Rises whenever something else is in force; candidates know which one they were taken from. */
-  #revision = 1;
+  readonly #options: ConfigurationsOptions;
+  readonly #disk: CommitDisk;
+  readonly #inForce: InForce;
+  /** What is on the disk is known. */
+  #read = false;
   #turn: Promise<unknown> = Promise.resolve();
   #closed = false;
 
-  private constructor(parts: {
-    file: ActiveFile;
-    folder: CommitFolder;
-    clock: Clock;
-    log: Log;
-    alarms: Alarms;
-  }) {
-    this.#file = parts.file;
-    this.#folder = parts.folder;
-    this.#clock = parts.clock;
-    this.#log = parts.log;
-    this.#alarms = parts.alarms;
-    this.changed = new Signal((error) =>
-      parts.log.error('listener to the configuration failed', { error: describeError(error) }),
-    );
+  private constructor(options: ConfigurationsOptions) {
+    this.#options = options;
+    const { clock, log, alarms } = options;
+    this.#disk = new CommitDisk({ ...options, syncFolder: options.syncFolder ?? syncFolder });
+    this.#inForce = new InForce({
+      disk: this.#disk,
+      clock,
+      log,
+      alarms,
+      queue: (work) => this.#inTurn(work),
+    });
   }
 
-  /** Reads the configuration file and what is kept in `folder`. Whatever is damaged, this does not fail. */
-  static async open(options: {
-    file: string;
-    folder: string;
-    clock: Clock;
-    log: Log;
-    alarms: Alarms;
-  }): Promise<Configurations> {
-    const { clock, log, alarms } = options;
-    const file = new ActiveFile(options.file);
-    const folder = await CommitFolder.open(options.folder, log);
-    const configurations = new Configurations({ file, folder, clock, log, alarms });
-    const opened = await openConfiguration({ file, folder, clock, log, alarms });
-    configurations.#active = opened.active;
-    configurations.#fileLeft = opened.fileLeft;
-    configurations.#reverted = opened.reverted;
-    await folder.spare.hold();
+  /**
+   * Reads the configuration file and what is kept. Whatever is damaged, this does not fail. A disk that does not answer is not
+   * waited for: nothing is in force, an alarm stands, and the box begins with what is there as soon as it is read.
+   */
+  static async open(options: ConfigurationsOptions): Promise<Configurations> {
+    const configurations = new Configurations(options);
+    await configurations.#open();
     return configurations;
+  }
+
+  async #open(): Promise<void> {
+    const { file, clock, log, alarms } = this.#options;
+    const opening = openConfiguration({ disk: this.#disk, clock, log, alarms });
+    if (await within(opening, openMs, clock)) {
+      this.#inForce.found(await opening);
+      this.#read = true;
+      return this.#holdSpare();
+    }
+    const text = `the disk with ${file} does not answer: nothing is configured until it could be read`;
+    alarms.raise({ name: 'config.unread', severity: 'critical', text });
+    const late = async () => {
+      const opened = await opening;
+      this.#read = true;
+      alarms.clear('config.unread');
+      this.#inForce.foundLate(opened);
+      this.#holdSpare();
+    };
+    late().catch((error) => log.error('configuration not read', { error: describeError(error) }));
+  }
+
+  /** Nobody waits for it. */
+  #holdSpare(): void {
+    const { folder } = this.#disk;
+    this.#disk
+      .store(() => folder.spare.hold())
+      .catch((error) => this.#options.log.warn('no room held', { error: describeError(error) }));
+  }
+
+  /** Something else is in force. */
+  get changed(): Signal<{ readonly config: Config }> {
+    return this.#inForce.changed;
+  }
+
+  /** The disk has not answered yet: nobody knows what is configured. */
+  get unread(): boolean {
+    return !this.#read;
   }
 
   /** From now on commits bring `follower` to what they say. */
   follow(follower: Follower): void {
-    this.#follower = follower;
+    this.#inForce.follow(follower);
   }
 
-  /** In force; undefined: the box has never been configured. */
+  /** In force; undefined: the box has never been configured, or the disk does not answer. */
   get config(): Config | undefined {
-    return (this.#window ?? this.#active)?.config;
+    const { window, active } = this.#inForce;
+    return (window ?? active)?.config;
   }
 
   /** The tree in force, as it was set. Look, but do not touch. */
   get tree(): RawBranch {
-    return this.#inForce?.tree ?? {};
+    return this.#remarked?.tree ?? {};
   }
 
   get annotations(): Annotations {
-    return this.#inForce?.annotations ?? {};
+    return this.#remarked?.annotations ?? {};
   }
 
-  get #inForce(): { readonly tree: RawBranch; readonly annotations: Annotations } | undefined {
-    return (this.#window ?? this.#active)?.commit;
+  get #remarked(): Remarked | undefined {
+    const { window, active } = this.#inForce;
+    return (window ?? active)?.commit;
   }
 
   /** A copy of what is in force, to be edited. */
   candidate(): Candidate {
-    return new Candidate({ tree: this.tree, annotations: this.annotations, base: this.#revision });
+    return new Candidate({ tree: this.tree, annotations: this.annotations, base: this.#inForce.revision });
   }
 
   /** The candidate's changes on top of what is in force by now: for one that was begun before somebody else committed. */
   update(candidate: Candidate): Replayed {
     const mine = { tree: candidate.tree(), annotations: candidate.annotations() };
     const now = { tree: this.tree, annotations: this.annotations };
-    return replay(candidate.began, mine, now, this.#revision);
+    return replay(candidate.began, mine, now, this.#inForce.revision);
   }
 
-  check(candidate: Candidate): Verdict {
+  /** What a plain commit of it would do. */
+  check(candidate: Candidate, committer: Committer): Verdict {
     const tree = candidate.tree();
     const { config, faults } = checkConfig(tree);
     const changes = compareTrees(this.tree, tree);
+    const plan = this.#plan({ tree, annotations: candidate.annotations() }, config, committer);
+    const waiting = this.unconfirmed();
     return {
       faults: faults.map(({ path, text }) => ({ path: consolePath(tree, path), text })),
       changes,
       later: laterChanges(changes),
-      restarts: (config && this.#follower?.awaitingRestart(config)) ?? [],
-      changedMeanwhile: candidate.base !== this.#revision,
+      restarts: (config && this.#inForce.follower?.awaitingRestart(config)) ?? [],
+      changedMeanwhile: candidate.base !== this.#inForce.revision,
+      guard: plan.kind === 'goes on' ? plan.guard : undefined,
+      waiting: waiting && { ...waiting, fate: fateOf(plan) },
     };
   }
 
   /**
    * Puts the candidate in force and keeps it. What cannot be applied or kept changes nothing. In a confirm window it
-   * takes the place of what waits; the same again confirms that.
+   * takes the place of what waits; the same again confirms that. What may lock somebody out of the console has to be confirmed,
+   * whether that was asked for or not.
    *
-   * @throws {WeirError} CONFIG_BAD_VALUE, CONFIG_CHANGED_MEANWHILE, CONFIG_NOT_STORED, or what hinders the box.
+   * @throws {WeirError} CONFIG_BAD_VALUE, CONFIG_CHANGED_MEANWHILE, CONFIG_UNCONFIRMED: somebody else's commit waits to be
+   *   confirmed; CONFIG_NOT_STORED, CONFIG_FILE_UNCERTAIN, CONFIG_HALF_APPLIED, or what hinders the box.
    */
   commit(candidate: Candidate, options: CommitOptions): Promise<CommitOutcome> {
     // As it is now: who edits on while the disk is slow does not change what is committed.
-    const tree = structuredClone(candidate.tree());
-    const annotations = candidate.annotations();
-    return this.#inTurn(() => this.#commit({ tree, annotations, base: candidate.base }, options));
+    const next = { tree: structuredClone(candidate.tree()), annotations: candidate.annotations() };
+    return this.#inTurn(() => this.#commit(next, candidate.base, options));
   }
 
   /** Keeps what waits to be confirmed. */
   confirm(): Promise<CommitFacts> {
     return this.#inTurn(async () => {
-      if (!this.#window) {
-        throw new WeirError('CONFIG_NOTHING_TO_CONFIRM', 'no commit waits to be confirmed');
-      }
-      return await this.#confirm(this.#window);
+      const { window } = this.#inForce;
+      if (!window) throw new WeirError('CONFIG_NOTHING_TO_CONFIRM', 'no commit waits to be confirmed');
+      return factsOf(await this.#inForce.confirm(window));
     });
   }
 
   /** The commit in force (0) or one before it, to be loaded into a candidate. */
-  async rollback(back: number): Promise<{ readonly tree: RawBranch; readonly annotations: Annotations }> {
-    const inForce = this.#inForce;
+  async rollback(back: number): Promise<Remarked> {
+    const inForce = this.#remarked;
     if (back === 0 && inForce) return inForce;
     const number = this.history()[back]?.number;
-    const active = this.#active?.commit;
+    const active = this.#inForce.active?.commit;
     if (active && active.number === number) return active;
-    const commit = number === undefined ? undefined : await this.#folder.read(number);
+    const commit = number === undefined ? undefined : await this.#disk.folder.read(number);
     if (commit) return commit;
     const kept = this.history().length;
     throw new WeirError('CONFIG_NO_SUCH_COMMIT', `commit ${back} before this one is not kept`, {
@@ -180,31 +220,33 @@ export class Configurations implements Closeable {
 
   /** Commits that are kept, the one in force first: what `rollback` counts. One that is not confirmed comes first. */
   history(): readonly CommitFacts[] {
-    const kept = this.#folder.list();
-    const active = this.#active?.commit;
+    const kept = this.#disk.folder.list();
+    const { active, window } = this.#inForce;
     // Without room on the disk it may not be among those that are kept; and later ones may not be of use to this version.
-    const all = active ? [factsOf(active), ...kept.filter(({ number }) => number !== active.number)] : kept;
-    return this.#window ? [factsOf(this.#window.commit), ...all] : all;
+    const all = active
+      ? [factsOf(active.commit), ...kept.filter(({ number }) => number !== active.commit.number)]
+      : kept;
+    return window ? [factsOf(window.commit), ...all] : all;
   }
 
   /** The commit that waits to be confirmed. */
   unconfirmed(): Unconfirmed | undefined {
-    if (!this.#window) return undefined;
-    const { commit, endsMonoNs } = this.#window;
-    const leftNs = endsMonoNs - this.#clock.monoNs();
-    const remainingSeconds = Math.max(0, Math.ceil(Number(leftNs) / 1e9));
-    return { ...factsOf(commit), minutes: commit.minutes, remainingSeconds };
+    const { window } = this.#inForce;
+    if (!window) return undefined;
+    const { commit, remainingMs } = window;
+    return { ...factsOf(commit), minutes: commit.minutes, remainingSeconds: Math.ceil(remainingMs / 1000) };
   }
 
   /** The commit that was taken back last, until something is committed again. */
   reverted(): RevertedCommit | undefined {
-    return this.#reverted;
+    return this.#inForce.reverted;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#window?.timer[Symbol.dispose]();
+    this.#inForce.close();
     await this.#turn;
+    await this.#disk.idle();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -215,185 +257,72 @@ export class Configurations implements Closeable {
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(() => {
       if (this.#closed) throw new WeirError('ALREADY_CLOSED', 'Weir is about to end');
-      return work();
+      if (this.#read) return work();
+      throw new WeirError('NOT_READY', 'the configuration could not be read yet', {
+        advice: 'the disk does not answer: see `show alarms`',
+      });
     });
     this.#turn = done.catch(() => {});
     return done;
   }
 
-  async #commit(
-    { tree, annotations, base }: { tree: RawBranch; annotations: Annotations; base: number },
-    { who, comment, confirmMinutes }: CommitOptions,
-  ): Promise<CommitOutcome> {
-    const inForce = this.#inForce;
-    const same = isDeepStrictEqual(
-      { tree, annotations },
-      inForce && { tree: inForce.tree, annotations: inForce.annotations },
-    );
-    if (same && this.#window && confirmMinutes === undefined) {
-      return { kind: 'confirmed', commit: await this.#confirm(this.#window), restarts: [] };
+  #plan(next: Remarked, config: Config | undefined, wish: Wish): CommitPlan {
+    const { active, window, fileLeft } = this.#inForce;
+    const { consolePort } = this.#options;
+    return planCommit({ active, window, fileLeft, consolePort }, next, config, wish);
+  }
+
+  async #commit(next: Remarked, base: number, options: CommitOptions): Promise<CommitOutcome> {
+    const { active, revision, follower } = this.#inForce;
+    const { config, faults } = checkConfig(next.tree);
+    const plan = this.#plan(next, config, options);
+    if (plan.kind === 'confirms') {
+      const commit = await this.#inForce.confirm(plan.window);
+      return { kind: 'confirmed', commit: factsOf(commit), restarts: [] };
     }
-    if (same && this.#active && !this.#fileLeft && confirmMinutes === undefined) {
-      return { kind: 'unchanged', commit: factsOf(this.#active.commit), restarts: [] };
-    }
-    if (base !== this.#revision) {
+    if (plan.kind === 'unchanged') return { ...plan, commit: factsOf(plan.commit), restarts: [] };
+    if (plan.kind === 'hindered') throw hindered(plan.window);
+    if (base !== revision) {
       throw new WeirError('CONFIG_CHANGED_MEANWHILE', 'somebody has committed since you began', {
         advice: '`update` takes that over and keeps your changes',
       });
     }
-    if (confirmMinutes !== undefined && !this.#active) {
-      throw new WeirError('CONFIG_NO_SUCH_COMMIT', 'there is nothing to go back to', {
-        advice: 'commit without `confirmed` the first time',
-      });
+    if (!config) throw badValues(next.tree, faults);
+    const { minutes, guard, within: kept } = plan;
+    const restarts = follower?.awaitingRestart(config) ?? [];
+    const { who, comment } = options;
+    const number = Math.max(this.#disk.folder.list()[0]?.number ?? 0, active?.commit.number ?? 0) + 1;
+    const facts = { number, at: this.#options.clock.nowMs(), who, ...(comment !== undefined && { comment }) };
+    if (minutes === undefined) {
+      await this.#inForce.put({ ...facts, ...next }, config);
+      const keptAsWell = kept && { keptAsWell: factsOf(kept.commit) };
+      return { kind: 'committed', commit: facts, restarts, ...keptAsWell };
     }
-    const config = this.#checked(tree);
-    const restarts = this.#follower?.awaitingRestart(config) ?? [];
-    const number = (this.#folder.list()[0]?.number ?? this.#active?.commit.number ?? 0) + 1;
-    const facts = { number, at: this.#clock.nowMs(), who, ...(comment === undefined ? {} : { comment }) };
-    const next = { ...facts, tree, annotations };
-    if (confirmMinutes === undefined) await this.#putInForce(next, config);
-    else await this.#tryOut({ ...next, minutes: confirmMinutes }, config);
-    return { kind: confirmMinutes === undefined ? 'committed' : 'unconfirmed', commit: facts, restarts };
+    await this.#inForce.tryOut({ ...facts, ...next, minutes }, config);
+    return { kind: 'unconfirmed', commit: facts, restarts, minutes, ...(guard && { guard }) };
   }
+}
 
-  #checked(tree: RawBranch): Config {
-    const { config, faults } = checkConfig(tree);
-    if (config) return config;
-    const text = faults.map((one) => `${quoteWords(consolePath(tree, one.path))}: ${one.text}`);
-    throw new WeirError('CONFIG_BAD_VALUE', text.join('; '), {
-      fields: { faults: faults.length },
-      advice: 'nothing was changed; mend these values',
-    });
-  }
+/** What a plain commit would do to what waits to be confirmed. */
+function fateOf(plan: CommitPlan): Fate {
+  if (plan.kind === 'hindered') return 'in the way';
+  if (plan.kind !== 'goes on') return 'confirmed';
+  return plan.within ? 'kept as well' : 'taken back';
+}
 
-  /** On the disk, as far as that goes without counting; then in force; then so that it counts. */
-  async #putInForce(next: NextCommit, config: Config): Promise<void> {
-    const prepared = await this.#prepare(next);
-    let undo: (() => Promise<void>) | undefined;
-    try {
-      undo = await this.#follower?.apply(config);
-      await prepared.publish();
-    } catch (error) {
-      await this.#undo(undo);
-      await prepared.discard();
-      throw error;
-    }
-    await this.#counts(prepared, config);
-    this.#tell(config);
-  }
+function hindered({ commit: { who, at } }: ConfirmWindow): WeirError {
+  const when = new Date(at).toISOString();
+  return new WeirError('CONFIG_UNCONFIRMED', `the commit of ${who} at ${when} waits to be confirmed`, {
+    advice: 'nothing was changed; `confirm` keeps theirs, `rollback 1` and `commit` take it back',
+  });
+}
 
-  /** What is tried is on the disk as such before it is in force. The file keeps what was before. */
-  async #tryOut(commit: UnconfirmedCommit, config: Config): Promise<void> {
-    await stored(this.#folder, () => this.#folder.keepUnconfirmed(commit));
-    let undo: (() => Promise<void>) | undefined;
-    try {
-      undo = await this.#follower?.apply(config);
-    } catch (error) {
-      const before = this.#window?.commit;
-      const put = before ? this.#folder.keepUnconfirmed(before) : this.#folder.forgetUnconfirmed();
-      await put.catch((failure) => this.#log.warn('not put back', { error: describeError(failure) }));
-      throw error;
-    }
-    const beneath = this.#window?.undo;
-    this.#closeWindow();
-    const endsMonoNs = this.#clock.monoNs() + BigInt(commit.minutes) * nsPerMinute;
-    const timer = this.#endOfWindow(commit.minutes * 60_000);
-    const undoAll = async () => {
-      await undo?.();
-      await beneath?.();
-    };
-    this.#window = { commit, config, endsMonoNs, timer, undo: undoAll };
-    this.#tell(config);
-  }
-
-  async #confirm({ commit: { minutes: _, ...next }, config }: Window): Promise<CommitFacts> {
-    const prepared = await this.#prepare(next);
-    try {
-      await prepared.publish();
-    } catch (error) {
-      await prepared.discard();
-      throw error;
-    }
-    await this.#counts(prepared, config);
-    this.#log.info('commit confirmed', { commit: next.number, who: next.who });
-    return factsOf(next);
-  }
-
-  #prepare(next: NextCommit): Promise<PreparedCommit> {
-    return PreparedCommit.prepare({ file: this.#file, folder: this.#folder, log: this.#log }, next);
-  }
-
-  /** The file has it: it counts from now on. */
-  async #counts(prepared: PreparedCommit, config: Config): Promise<void> {
-    this.#closeWindow();
-    this.#active = { commit: prepared.commit, config };
-    this.#fileLeft = false;
-    this.#reverted = undefined;
-    this.#alarms.clear('config.reverted');
-    this.#alarms.clear('config.damaged');
-    await prepared.keep();
-  }
-
-  async #undo(undo: (() => Promise<void>) | undefined): Promise<void> {
-    try {
-      await undo?.();
-    } catch (error) {
-      const text = `the box is not wholly as it was before a commit that failed: ${describeError(error)}`;
-      this.#alarms.raise({ name: 'config.halfApplied', severity: 'critical', text });
-    }
-  }
-
-  #tell(config: Config): void {
-    this.#alarms.clear('config.halfApplied');
-    this.#revision += 1;
-    this.changed.emit({ config });
-  }
-
-  #closeWindow(): void {
-    this.#window?.timer[Symbol.dispose]();
-    this.#window = undefined;
-  }
-
-  #endOfWindow(inMs: number): Disposable {
-    return this.#clock.after(inMs, () => this.#windowOver());
-  }
-
-  #windowOver(): void {
-    this.#inTurn(() => this.#revert()).catch((error) => {
-      this.#log.error('commit not taken back', { error: describeError(error) });
-      if (this.#closed || !this.#window) return;
-      this.#window = { ...this.#window, timer: this.#endOfWindow(revertAgainMs) };
-    });
-  }
-
-  async #revert(): Promise<void> {
-    if (!this.#window) return;
-    const leftNs = this.#window.endsMonoNs - this.#clock.monoNs();
-    if (leftNs > 0n) {
-      // Timers count from when their turn of the event loop began, which may be before now; or this is a later window.
-      this.#window.timer[Symbol.dispose]();
-      this.#window = { ...this.#window, timer: this.#endOfWindow(Math.ceil(Number(leftNs) / 1e6)) };
-      return;
-    }
-    const { commit, undo } = this.#window;
-    const back = this.#active;
-    if (back === undefined) return;
-    await undo().catch(async (error) => {
-      this.#log.warn('not brought back step by step', { error: describeError(error) });
-      await this.#follower?.apply(back.config);
-    });
-    this.#window = undefined;
-    const now = this.#clock.nowMs();
-    this.#reverted = revertedCommit(commit, back.commit.tree, 'not confirmed in time', now);
-    tellReverted(this.#reverted, this.#log, this.#alarms);
-    this.#tell(back.config);
-    try {
-      await this.#folder.keepReverted(this.#reverted);
-      await this.#folder.forgetUnconfirmed();
-    } catch (error) {
-      this.#log.warn('end of the confirm window not kept', { error: describeError(error) });
-    }
-  }
+function badValues(tree: RawBranch, faults: readonly ConfigFault[]): WeirError {
+  const text = faults.map((one) => `${quoteWords(consolePath(tree, one.path))}: ${one.text}`);
+  return new WeirError('CONFIG_BAD_VALUE', text.join('; '), {
+    fields: { faults: faults.length },
+    advice: 'nothing was changed; mend these values',
+  });
 }
 
 const factsOf = ({ number, at, who, comment }: CommitFacts): CommitFacts => ({

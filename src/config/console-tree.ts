@@ -17,6 +17,14 @@ export const consoleTree = {
       default: '115200',
       help: 'speed of the serial port in bit/s; 8 data bits, no parity, 1 stop bit',
     },
+    guardMinutes: {
+      type: 'integer',
+      unit: 'minutes',
+      min: 0,
+      max: 60,
+      default: 3,
+      help: 'how long a commit that may lock somebody out waits for `confirm` before it goes back; 0: it does not',
+    },
     idleMinutes: {
       type: 'integer',
       unit: 'minutes',

@@ -3,6 +3,7 @@ export { type Change, compareTrees } from './compare.ts';
 export { Configurations } from './configurations.ts';
 export type { LaterChange } from './effects.ts';
 export { catchUpOf } from './feed-values.ts';
+export type { Way } from './guard.ts';
 export { holdBack } from './held.ts';
 export type { CommitFacts, RevertedCommit } from './kept/commit.ts';
 export { secretMask } from './leaf.ts';
@@ -41,7 +42,10 @@ export type {
   CandidateFault,
   CommitOptions,
   CommitOutcome,
+  Committer,
+  Fate,
   Follower,
+  Guard,
   Unconfirmed,
   Verdict,
 } from './verdict.ts';

@@ -1,4 +1,5 @@
-import type { Configurations } from '../config/index.ts';
+import type { Configurations, Way } from '../config/index.ts';
+import type { Account } from './accounts.ts';
 import type { Editing } from './configuration/editing.ts';
 import type { Choice, Next, Pipe } from './grammar/index.ts';
 import type { Operations } from './operations.ts';
@@ -8,13 +9,38 @@ import type { Size } from './terminal/index.ts';
 export const userClasses = ['viewer', 'operator', 'administrator'] as const;
 export type UserClass = (typeof userClasses)[number];
 
+/** Who uses a shell. */
+export interface User {
+  /** For what is kept about what they do: logs, commits. */
+  readonly who: string;
+  readonly userClass: UserClass;
+  /** How they have come to the box. */
+  readonly way?: Way;
+  /** What they have logged in as, as it was then. */
+  readonly account?: Account;
+}
+
 /** Of a shell, what outlives a command. */
 export interface ShellState {
+  user: User;
+  /** The command that is under way has begun to commit: what becomes of that shall be told, also to who is to go. */
+  committing: boolean;
+  /** The command that is under way leads through questions: it tells itself when they are over. */
+  guided: boolean;
   /** Work on the configuration: as long as there is some, the commands of the configuration mode are understood. */
   editing: Editing | undefined;
   /** Set by the command that ends the session. */
   over: boolean;
 }
+
+/** Of a shell that `user` has just opened. */
+export const freshState = (user: User): ShellState => ({
+  user,
+  editing: undefined,
+  over: false,
+  committing: false,
+  guided: false,
+});
 
 export type ModeName = 'operational' | 'configuration';
 
@@ -32,6 +58,8 @@ export interface CommandContext {
   /** Name of the user, for what is kept about a command: logs, commits. */
   readonly who: string;
   readonly userClass: UserClass;
+  /** How they have come to the box. */
+  readonly way: Way | undefined;
   readonly size: Size;
   /** What the command may change of the shell it was given in. */
   readonly shell: ShellState;

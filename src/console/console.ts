@@ -1,10 +1,11 @@
 import { type Clock, isWeirError, type Log } from '#base';
 import type { Configurations, RevertedCommit } from '../config/index.ts';
-import type { Account } from './accounts.ts';
+import { type Account, whyOver } from './accounts.ts';
+import type { User, UserClass } from './command.ts';
 import type { Operations } from './operations.ts';
 import { type ScriptOutput, ScriptScreen, TerminalScreen } from './screen.ts';
 import { runSession } from './session.ts';
-import { Shell, type Trees, type User } from './shell.ts';
+import { Shell, type Trees } from './shell.ts';
 import { History, type Terminal } from './terminal/index.ts';
 
 /** What the console asks of the box besides its operations; asked each time, as a commit changes it. */
@@ -19,8 +20,17 @@ export interface ConsoleFacts {
   notices(): Promise<readonly string[]>;
   /** The commit that was taken back last. */
   reverted(): RevertedCommit | undefined;
+  /** What whoever has the cable may do as long as there are no users, and why. */
+  cable(): { readonly userClass: UserClass; readonly why: string };
   /** The command that leads through the first steps, as long as the box has no configuration. */
   firstCommand(): string | undefined;
+}
+
+/** A session that is under way. */
+interface Attended {
+  readonly shell: Shell;
+  /** Why they are to go, as soon as they were told what became of their commit. */
+  dismissed: string | undefined;
 }
 
 /** The operator's console: sessions at terminals, and scripts. What they travel over is somebody else's matter. */
@@ -31,6 +41,7 @@ export class Console {
   readonly #trees: Trees;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #attended = new Map<Terminal, Attended>();
 
   constructor(options: {
     operations: Operations;
@@ -54,11 +65,16 @@ export class Console {
     const shell = this.#shell(user);
     log.info('console session', { class: user.userClass });
     using _ = this.#watchIdle(terminal);
+    this.#attended.set(terminal, { shell, dismissed: undefined });
+    const seeOff = () => this.#seeOff(terminal);
     try {
+      // They may have gone from the configuration while their password was looked at.
+      seeOff();
       for (const notice of await this.facts.notices()) terminal.write(`${notice}\n`);
       const firstCommand = this.facts.firstCommand();
       if (firstCommand !== undefined) {
         await shell.execute(firstCommand, new TerminalScreen(terminal), { indentation: 0 });
+        seeOff();
       }
       const news = this.#news();
       await runSession({
@@ -66,13 +82,37 @@ export class Console {
         shell,
         history: new History(this.facts.historyLines()),
         prompt: () => `${news()}${shell.prompt(this.facts.name())}`,
+        after: seeOff,
       });
       await terminal.flush();
     } catch (error) {
       if (!isWeirError(error, 'CONSOLE_CLOSED')) throw error;
     } finally {
+      this.#attended.delete(terminal);
       log.info('console session over');
     }
+  }
+
+  /** The users of the configuration have changed: sessions of who is none any more, or another one, end at once. */
+  usersChanged(): void {
+    for (const terminal of this.#attended.keys()) this.#seeOff(terminal);
+  }
+
+  /** Ends what happens at a terminal; who is about to commit is told first what became of that. */
+  dismiss(terminal: Terminal, why: string): void {
+    const attended = this.#attended.get(terminal);
+    if (attended) attended.dismissed = why;
+    if (attended) this.#seeOff(terminal);
+    else hangUp(terminal, why);
+  }
+
+  #seeOff(terminal: Terminal): void {
+    const attended = this.#attended.get(terminal);
+    if (!attended) return;
+    const { user, state } = attended.shell;
+    if (state.committing) return;
+    const why = attended.dismissed ?? (state.guided ? undefined : whyOver(user, this.facts.accounts()));
+    if (why !== undefined) hangUp(terminal, why);
   }
 
   /** Carries out lines one after the other, up to the first that fails; whether all went well. */
@@ -121,13 +161,17 @@ export class Console {
     return this.#clock.every(idleCheckMs, () => {
       const minutes = this.facts.idleMinutes();
       if (minutes === 0 || this.#clock.monoNs() - lastMonoNs < BigInt(minutes) * 60_000_000_000n) return;
-      terminal.write(`\nnothing was typed for ${minutes} minutes: logged out\n`);
-      terminal.hangUp('nothing was typed');
+      hangUp(terminal, `nothing was typed for ${minutes} minutes: logged out`);
     });
   }
 }
 
 const idleCheckMs = 5000;
+
+function hangUp(terminal: Terminal, why: string): void {
+  terminal.write(`\n${why}\n`);
+  terminal.hangUp(why);
+}
 
 /** What was taken back, and why: a line, and the changes below it. */
 export const revertedText = ({ who, at, because, changes }: RevertedCommit): string =>

@@ -1,8 +1,9 @@
+import { isIP } from 'node:net';
 import { Duplex } from 'node:stream';
 import { WeirError } from '#base';
+import type { User } from './command.ts';
 import type { Console } from './console.ts';
 import { maxTextLength } from './screen.ts';
-import type { User } from './shell.ts';
 import { plainSize, type Size, Terminal } from './terminal/index.ts';
 
 /** A connection that carries objects: the local control socket. */
@@ -23,7 +24,8 @@ const place = 'control socket';
  * answered by `{"pong":1}`, by which the other end knows that somebody hears what is typed. A script, which nobody is asked in, comes
  * as `{"script":"text"}`, in as many pieces as it takes, and `{"run":true}`.
  *
- * `argument`: who it is, the size of the terminal, whether it is a `script`.
+ * `argument`: who it is, the size of the terminal, whether it is a `script`, the
+ * `address` of the box that they have come to over the network.
  */
 export async function serveControlConsole(
   console: Console,
@@ -31,7 +33,8 @@ export async function serveControlConsole(
   argument: unknown,
 ): Promise<void> {
   const request = isObject(argument) ? argument : {};
-  const user: User = { who: nameOf(request.who), userClass: 'administrator' };
+  const way = { over: 'control socket', address: addressOf(request.address) } as const;
+  const user: User = { who: nameOf(request.who), userClass: 'administrator', way };
   if (request.script === true) {
     const script = await scriptFrom(link);
     const done = await console.runScript(script.split(/\r?\n/), user, {
@@ -86,6 +89,9 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 /** What the client says of who it runs for; kept with commits and logged, so it is one plain word. */
 const nameOf = (who: unknown): string => (/^[\w.@-]{1,64}$/.test(String(who)) ? String(who) : 'local');
+
+const addressOf = (address: unknown): string | undefined =>
+  isIP(String(address)) ? String(address) : undefined;
 
 function sizeOf(size: unknown): Size {
   const { columns, rows } = isObject(size) ? size : {};

@@ -5,6 +5,7 @@ export {
   type CommandSpec,
   command,
   type Parameter,
+  type User,
   type UserClass,
   userClasses,
 } from './command.ts';

@@ -1,7 +1,7 @@
 import type { Clock, Log } from '#base';
 import type { Account } from './accounts.ts';
+import type { User } from './command.ts';
 import { checkPassword } from './password.ts';
-import type { User } from './shell.ts';
 import { readLine, type Terminal } from './terminal/index.ts';
 
 const firstDelayMs = 1000;
@@ -39,7 +39,8 @@ export class Login {
       const right = await checkPassword(password, account?.passwordHash).catch(() => false);
       if (right && account !== undefined) {
         this.#failures = 0;
-        return { who: account.name, userClass: account.class };
+        const way = { over: 'serial line', account: account.name } as const;
+        return { who: account.name, userClass: account.class, way, account };
       }
       await this.#refuse(terminal, account);
     }

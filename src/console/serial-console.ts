@@ -1,8 +1,8 @@
-import { type Alarms, type Clock, type Closeable, describeError, isWeirError, type Log } from '#base';
+import { type Alarms, type Clock, type Closeable, describeError, isWeirError, type Log, within } from '#base';
 import type { SerialPort, SerialPorts } from '#hal';
+import type { User } from './command.ts';
 import type { Console } from './console.ts';
 import { Login } from './login.ts';
-import type { User } from './shell.ts';
 import { Terminal } from './terminal/index.ts';
 
 /** Where the console is, as the configuration says; without a port it is nowhere. */
@@ -18,6 +18,8 @@ type Wanted = SerialSettings & { readonly port: string };
 const firstRetryMs = 500;
 const longestRetryMs = 10_000;
 const holdersCheckMs = 30_000;
+/** How long a port that is left is given to send what was written last. */
+const drainMs = 2000;
 const missing = 'console.port-missing';
 const shared = 'console.port-shared';
 
@@ -51,7 +53,7 @@ export class SerialConsole implements Closeable {
     const { port, baud } = this.#settings;
     if (port === settings.port && baud === settings.baud) return;
     this.#settings = settings;
-    const before = this.#end();
+    const before = this.#end(whereTo(settings, port));
     const { port: path } = settings;
     if (path === undefined) return;
     const stop = new AbortController();
@@ -59,8 +61,8 @@ export class SerialConsole implements Closeable {
     this.#serving = before.then(() => this.#serve({ ...settings, port: path }, stop.signal));
   }
 
-  async #end(): Promise<void> {
-    this.#stop?.abort();
+  async #end(why: string): Promise<void> {
+    this.#stop?.abort(why);
     await this.#serving;
   }
 
@@ -79,11 +81,15 @@ export class SerialConsole implements Closeable {
         this.#log.info('console port open', { path: port.path, baud: settings.baud });
         retryMs = firstRetryMs;
         const back = new AbortController();
-        using _ = port.path === path ? undefined : this.#lookFor(settings, () => back.abort());
+        using _ =
+          port.path === path
+            ? undefined
+            : this.#lookFor(settings, () => back.abort(whereTo(settings, port.path)));
         const leave = AbortSignal.any([stop, back.signal]);
         await this.#servePort(port, login, leave);
         this.#alarms.clear(shared, port.path);
-        if (!leave.aborted) {
+        if (leave.aborted) await within(drained(port), drainMs, this.#clock);
+        else {
           this.#log.warn('console port lost', { path: port.path, why: port.lostBecause ?? '' });
         }
       } catch (error) {
@@ -131,7 +137,7 @@ export class SerialConsole implements Closeable {
     using _ = this.#clock.every(holdersCheckMs, look);
     while (!stop.aborted && !port.stream.destroyed) {
       const terminal = new Terminal(port.stream);
-      const leave = () => terminal.hangUp('the console moves');
+      const leave = () => this.#console.dismiss(terminal, String(stop.reason));
       stop.addEventListener('abort', leave, { once: true });
       try {
         const user = await this.#user(terminal, login);
@@ -160,8 +166,9 @@ export class SerialConsole implements Closeable {
       terminal.write(`\n${name()}: press Enter to begin\n`);
       for (let key = await terminal.readKey(); key.name !== 'enter'; ) key = await terminal.readKey();
       if (accounts().length > 0) continue;
-      terminal.write('no users are configured: whoever has this cable may do everything\n');
-      return { who: 'console', userClass: 'administrator' };
+      const { userClass, why } = this.#console.facts.cable();
+      terminal.write(`${why}\n`);
+      return { who: 'console', userClass, way: { over: 'serial line', account: undefined } };
     }
   }
 
@@ -178,10 +185,24 @@ export class SerialConsole implements Closeable {
   }
 
   async close(): Promise<void> {
-    await this.#end();
+    await this.#end('Weir ends');
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 }
+
+/** What is said to who is there when the console leaves `from`. */
+function whereTo({ port, baud }: SerialSettings, from: string | undefined): string {
+  if (port === undefined) return 'the console leaves this port';
+  const where = port === from ? 'is' : `moves to ${port},`;
+  return `the console ${where} at ${baud} bit/s from now on`;
+}
+
+/** Resolves when all that was written to it has been taken by the kernel. */
+const drained = ({ stream }: SerialPort): Promise<void> =>
+  new Promise((resolve) => {
+    if (stream.destroyed) resolve();
+    else stream.write('', () => resolve());
+  });

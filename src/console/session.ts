@@ -11,6 +11,8 @@ export async function runSession(options: {
   history: History;
   /** Asked for each line; all but its last line is shown once. */
   prompt: () => string;
+  /** Called after each line that was carried out. */
+  after?: () => void;
 }): Promise<void> {
   const { terminal, shell, history } = options;
   const screen = new TerminalScreen(terminal);
@@ -29,5 +31,6 @@ export async function runSession(options: {
     const line = read === 'ended' ? 'exit' : read.line;
     const remember = (text: string) => history.add(text);
     await shell.execute(line, screen, { indentation: prompt.length, remember });
+    options.after?.();
   }
 }

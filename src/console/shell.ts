@@ -1,7 +1,15 @@
 import { describeError, isWeirError, type Log, WeirError } from '#base';
 import { type Configurations, quoteWords } from '../config/index.ts';
 import { answerText } from './answer.ts';
-import type { CommandContext, ModeName, Order, ShellState, Surroundings, UserClass } from './command.ts';
+import {
+  type CommandContext,
+  freshState,
+  type ModeName,
+  type Order,
+  type ShellState,
+  type Surroundings,
+  type User,
+} from './command.ts';
 import { type CommandTree, orderAt } from './command-tree.ts';
 import { matchLine, prospectOf, splitWords } from './grammar/index.ts';
 import { renderMismatch, renderNext } from './help.ts';
@@ -9,12 +17,6 @@ import type { Operations } from './operations.ts';
 import { commandOfOtherMode } from './other-mode.ts';
 import type { Screen } from './screen.ts';
 import type { Helper } from './terminal/index.ts';
-
-/** Who uses a shell. */
-export interface User {
-  readonly who: string;
-  readonly userClass: UserClass;
-}
 
 /** The commands of each mode. */
 export type Trees = Readonly<Record<ModeName, CommandTree>>;
@@ -24,8 +26,7 @@ export type LineOutcome = 'done' | 'failed' | 'not understood' | 'interrupted';
 
 /** Understands lines by the commands of a mode, carries them out for one user, shows the answers. Knows no keys. */
 export class Shell {
-  readonly state: ShellState = { editing: undefined, over: false };
-  readonly user: User;
+  readonly state: ShellState;
   readonly #operations: Operations;
   readonly #configurations: () => Configurations;
   readonly #trees: Trees;
@@ -42,8 +43,12 @@ export class Shell {
     this.#operations = options.operations;
     this.#configurations = options.configurations;
     this.#trees = options.trees;
-    this.user = options.user;
+    this.state = freshState(options.user);
     this.#log = options.log;
+  }
+
+  get user(): User {
+    return this.state.user;
   }
 
   /** What stands before a line that is typed. */
@@ -120,7 +125,7 @@ export class Shell {
     } catch (error) {
       if (isWeirError(error, 'CONSOLE_CLOSED')) throw error;
       if (isWeirError(error, 'CONSOLE_INTERRUPTED')) {
-        screen.complain('^C\n', hidden);
+        screen.complain(this.state.committing ? goesOn : '^C\n', hidden);
         return 'interrupted';
       }
       if (!isWeirError(error)) {
@@ -128,6 +133,9 @@ export class Shell {
       }
       screen.complain(`error: ${describeError(error)}\n`, hidden);
       return 'failed';
+    } finally {
+      this.state.committing = false;
+      this.state.guided = false;
     }
   }
 
@@ -149,6 +157,7 @@ export class Shell {
       },
       who: this.user.who,
       userClass: this.user.userClass,
+      way: this.user.way,
       size: screen.size,
       shell: this.state,
       signal,
@@ -202,6 +211,8 @@ export class Shell {
     };
   }
 }
+
+const goesOn = '^C\nthe commit goes on: `show commits` tells what becomes of it\n';
 
 /** What cannot be told now (the box is starting) is no reason to end a session. */
 const orWhyNot =

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { quoteWords } from '../../src/config/index.ts';
-import { command } from '../../src/console/command.ts';
+import { command, freshState } from '../../src/console/command.ts';
 import { CommandTree, orderAt } from '../../src/console/command-tree.ts';
 import { commandGroups, operationalCommands } from '../../src/console/commands/index.ts';
 import { matchLine, prospectOf, splitWords } from '../../src/console/grammar/index.ts';
@@ -160,7 +160,7 @@ describe('the console on broken input', () => {
     const surroundings = {
       operations,
       userClass: 'administrator',
-      shell: { editing: undefined, over: false },
+      shell: freshState({ who: 'ann', userClass: 'administrator' }),
       get configurations(): never {
         throw new TypeError('not asked for');
       },

@@ -5,7 +5,8 @@ import { checkConfig } from '../parse.ts';
 import { isBranch, type RawBranch } from '../raw-tree.ts';
 import type { Config } from '../tree.ts';
 import { upgradeTree } from '../upgrade.ts';
-import { type FileStamp, type StagedFile, stageFile } from './durable-file.ts';
+import type { FileStamp, SyncFolder } from './durable-file.ts';
+import { Replacement } from './replacement.ts';
 import { sha256 } from './sealed.ts';
 
 /** What a configuration file turned out to be. */
@@ -26,9 +27,11 @@ export type ReadFile =
 /** The configuration file: the active tree as plain JSON, nothing else. */
 export class ActiveFile {
   readonly #named: string;
+  readonly #sync: SyncFolder;
 
-  constructor(path: string) {
+  constructor(path: string, sync: SyncFolder) {
     this.#named = path;
+    this.#sync = sync;
   }
 
   async read(): Promise<ReadFile> {
@@ -58,14 +61,14 @@ export class ActiveFile {
   }
 
   /** Writes `tree` beside the file. */
-  async stage(tree: RawBranch): Promise<StagedFile & { readonly sha256: string }> {
+  async stage(tree: RawBranch): Promise<{ readonly replacement: Replacement; readonly sha256: string }> {
     // Of a link it is the file that is replaced.
     const path = await realpath(this.#named).catch(() => this.#named);
     await mkdir(dirname(path), { mode: 0o700 }).catch((error) => {
       if (error.code !== 'EEXIST') throw error;
     });
     const text = `${JSON.stringify(tree, undefined, 2)}\n`;
-    return { ...(await stageFile(path, text)), sha256: sha256(text) };
+    return { replacement: await Replacement.stage(path, text, this.#sync), sha256: sha256(text) };
   }
 
   /** Keeps a copy of a file that cannot be used, for whoever wants to know what became of it. */

@@ -4,7 +4,7 @@ import { describeError, type Log } from '#base';
 import { isBranch, type RawBranch } from '../raw-tree.ts';
 import { upgradeTree } from '../upgrade.ts';
 import type { Commit, CommitFacts, RevertedCommit, UnconfirmedCommit } from './commit.ts';
-import { removeDurably, syncFolder, writeDurably } from './durable-file.ts';
+import { removeDurably, type SyncFolder, writeDurably } from './durable-file.ts';
 import { seal, unseal } from './sealed.ts';
 import { Spare } from './spare.ts';
 
@@ -26,28 +26,31 @@ export class CommitFolder {
   /** Room on the disk for when there is none. */
   readonly spare: Spare;
   readonly #path: string;
+  readonly #sync: SyncFolder;
   readonly #log: Log;
   readonly #kept: Kept[] = [];
 
-  private constructor(path: string, log: Log) {
+  constructor(path: string, sync: SyncFolder, log: Log) {
     this.spare = new Spare(path);
     this.#path = path;
+    this.#sync = sync;
     this.#log = log;
   }
 
   /** Reads what is kept. Files that are damaged are set aside; no folder, or one that cannot be read, is an empty one. */
-  static async open(path: string, log: Log): Promise<CommitFolder> {
-    const folder = new CommitFolder(path, log);
+  async readAll(): Promise<void> {
+    const path = this.#path;
     const names = await readdir(path).catch((error) => {
-      if (error.code !== 'ENOENT') log.error('past commits not read', { path, error: describeError(error) });
+      if (error.code !== 'ENOENT') {
+        this.#log.error('past commits not read', { path, error: describeError(error) });
+      }
       return [];
     });
     for (const name of names.toSorted()) {
       if (!/^commit-\d{8}\.json$/.test(name)) continue;
-      const commit = await folder.#readCommit(name);
-      if (commit) folder.#remember(commit.commit, commit.bytes);
+      const commit = await this.#readCommit(name);
+      if (commit) this.#remember(commit.commit, commit.bytes);
     }
-    return folder;
   }
 
   /** Newest first. */
@@ -72,13 +75,13 @@ export class CommitFolder {
   /** The prepared commit has been made. */
   async keepPrepared(commit: Commit): Promise<void> {
     await rename(join(this.#path, 'prepared.json'), join(this.#path, commitName(commit.number)));
-    await syncFolder(this.#path);
+    await this.#sync(this.#path);
     this.#remember(commit, seal(commit).length);
     await this.#prune();
   }
 
   async discardPrepared(): Promise<void> {
-    await removeDurably(join(this.#path, 'prepared.json'));
+    await removeDurably(join(this.#path, 'prepared.json'), this.#sync);
   }
 
   async keepUnconfirmed(commit: UnconfirmedCommit): Promise<void> {
@@ -91,7 +94,7 @@ export class CommitFolder {
   }
 
   async forgetUnconfirmed(): Promise<void> {
-    await removeDurably(join(this.#path, 'unconfirmed.json'));
+    await removeDurably(join(this.#path, 'unconfirmed.json'), this.#sync);
   }
 
   async keepReverted(commit: RevertedCommit): Promise<void> {
@@ -104,7 +107,7 @@ export class CommitFolder {
   }
 
   async forgetReverted(): Promise<void> {
-    await removeDurably(join(this.#path, 'reverted.json'));
+    await removeDurably(join(this.#path, 'reverted.json'), this.#sync);
   }
 
   #remember({ number, at, who, comment }: Commit, bytes: number): void {
@@ -119,7 +122,7 @@ export class CommitFolder {
       return index >= keptCommits || (index > 1 && bytes > keptBytes);
     });
     for (const kept of over) {
-      await removeDurably(join(this.#path, commitName(kept.facts.number)));
+      await removeDurably(join(this.#path, commitName(kept.facts.number)), this.#sync);
       this.#kept.splice(this.#kept.indexOf(kept), 1);
     }
   }
@@ -127,7 +130,7 @@ export class CommitFolder {
   async #write(name: string, body: unknown): Promise<void> {
     // Whoever has removed it while we ran shall not keep the box from being configured.
     await mkdir(this.#path, { recursive: true, mode: 0o700 });
-    await writeDurably(join(this.#path, name), seal(body));
+    await writeDurably(join(this.#path, name), seal(body), this.#sync);
   }
 
   async #readCommit(name: string): Promise<{ commit: Commit; bytes: number } | undefined> {

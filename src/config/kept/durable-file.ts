@@ -3,10 +3,10 @@ import { dirname } from 'node:path';
 
 /** A file that is written in full beside the one it will replace. */
 export interface StagedFile {
+  /** Where it is until then. */
+  readonly temporary: string;
   /** What tells this file from one that somebody else wrote. */
   readonly stamp: FileStamp;
-  /** Puts it in its place; after a power cut the place holds the old or the new content, never a part. */
-  publish(): Promise<void>;
   discard(): Promise<void>;
 }
 
@@ -27,11 +27,7 @@ export async function stageFile(path: string, text: string): Promise<StagedFile>
       await file.writeFile(text);
       await file.sync();
       const { ino, mtimeMs } = await file.stat({ bigint: true });
-      const publish = async () => {
-        await rename(temporary, path);
-        await syncFolder(dirname(path));
-      };
-      return { stamp: { inode: String(ino), modifiedMs: Number(mtimeMs) }, publish, discard };
+      return { temporary, stamp: { inode: String(ino), modifiedMs: Number(mtimeMs) }, discard };
     } finally {
       await file.close();
     }
@@ -41,22 +37,26 @@ export async function stageFile(path: string, text: string): Promise<StagedFile>
   }
 }
 
-export async function writeDurably(path: string, text: string): Promise<void> {
-  const staged = await stageFile(path, text);
-  await staged.publish();
+/** After a power cut `path` holds the old or the new content, never a part. */
+export async function writeDurably(path: string, text: string, sync: SyncFolder): Promise<void> {
+  const { temporary } = await stageFile(path, text);
+  await rename(temporary, path);
+  await sync(dirname(path));
 }
 
-export async function removeDurably(path: string): Promise<void> {
+export async function removeDurably(path: string, sync: SyncFolder): Promise<void> {
   await rm(path, { force: true });
-  await syncFolder(dirname(path));
+  await sync(dirname(path));
 }
 
 /** Makes the names in a folder durable: a rename is not, before. */
-export async function syncFolder(folder: string): Promise<void> {
+export type SyncFolder = (folder: string) => Promise<void>;
+
+export const syncFolder: SyncFolder = async (folder) => {
   const file = await open(folder, 'r');
   try {
     await file.sync();
   } finally {
     await file.close();
   }
-}
+};

@@ -3,8 +3,9 @@ import { checkConfig } from '../parse.ts';
 import type { RawBranch } from '../raw-tree.ts';
 import { renderCompare } from '../render.ts';
 import type { Config } from '../tree.ts';
-import type { ActiveFile, ReadFile } from './active-file.ts';
+import type { ReadFile } from './active-file.ts';
 import type { Commit, RevertedCommit, UnconfirmedCommit } from './commit.ts';
+import type { CommitDisk } from './commit-disk.ts';
 import type { CommitFolder } from './commit-folder.ts';
 
 /** A commit, and what it means. */
@@ -22,8 +23,7 @@ export interface Opened {
 }
 
 interface OpeningOptions {
-  readonly file: ActiveFile;
-  readonly folder: CommitFolder;
+  readonly disk: CommitDisk;
   readonly clock: Clock;
   readonly log: Log;
   readonly alarms: Alarms;
@@ -33,12 +33,14 @@ interface OpeningOptions {
  * Finds the configuration to begin with. The file counts where it is good: as it was committed, or as somebody has
  * written it meanwhile. Where it is damaged or missing, the newest commit that is good counts. The file is made whole only
  * where that brings back what was committed last: one that this version does not take is there for the version before, which
- * may have to come back.
+ * may have to come back. What cannot be written now, or hangs, is left to the next start.
  */
 export async function openConfiguration(options: OpeningOptions): Promise<Opened> {
-  const { file, folder, log } = options;
+  const { disk, log } = options;
+  const { file, folder } = disk;
+  await folder.readAll();
   const read = await file.read();
-  await settlePrepared(folder, read);
+  await settlePrepared(options, read);
   const newest = folder.list()[0]?.number ?? 0;
   const { active, fileLeft } = await activeFrom(options, read);
   if (active) {
@@ -49,15 +51,19 @@ export async function openConfiguration(options: OpeningOptions): Promise<Opened
 }
 
 /** The file says whether a commit that was under way had been made. */
-async function settlePrepared(folder: CommitFolder, read: ReadFile): Promise<void> {
+async function settlePrepared({ disk, log }: OpeningOptions, read: ReadFile): Promise<void> {
+  const { folder } = disk;
   const prepared = await folder.prepared();
   if (prepared === undefined) return;
-  if (read.kind !== 'missing' && read.sha256 === prepared.fileSha256) await folder.keepPrepared(prepared);
-  else await folder.discardPrepared();
+  const made = read.kind !== 'missing' && read.sha256 === prepared.fileSha256;
+  await disk
+    .store(() => (made ? folder.keepPrepared(prepared) : folder.discardPrepared()))
+    .catch((error) => log.warn('prepared commit not settled', { error: describeError(error) }));
 }
 
 async function activeFrom(options: OpeningOptions, read: ReadFile): Promise<Omit<Opened, 'reverted'>> {
-  const { file, folder, log, alarms } = options;
+  const { disk, log, alarms } = options;
+  const { file, folder } = disk;
   const [newestFacts] = folder.list();
   const newest = newestFacts && (await folder.read(newestFacts.number));
   const decayed = newest !== undefined && hasDecayed(read, newest);
@@ -82,8 +88,8 @@ async function activeFrom(options: OpeningOptions, read: ReadFile): Promise<Omit
   if (!fileLeft) return { active: await restore(options, read, good), fileLeft };
   // The next commit replaces it.
   if (read.kind !== 'missing') {
-    await file
-      .setAside()
+    await disk
+      .store(() => file.setAside())
       .catch((error) => log.warn('configuration file not set aside', { error: describeError(error) }));
   }
   return { active: good, fileLeft };
@@ -105,7 +111,7 @@ function hasDecayed(read: ReadFile, newest: Commit): boolean {
 
 /** Somebody has written the file: that is a commit as well. Without room to keep it, it is in force all the same. */
 async function keepForeign(
-  { folder, clock, log }: OpeningOptions,
+  { disk, clock, log }: OpeningOptions,
   file: Pick<Commit, 'tree' | 'fileSha256' | 'fileStamp'>,
   newest: Commit | undefined,
 ): Promise<Commit> {
@@ -117,12 +123,13 @@ async function keepForeign(
     annotations: newest?.annotations ?? {},
     ...file,
   };
-  try {
-    await folder.prepare(commit);
-    await folder.keepPrepared(commit);
-  } catch (error) {
-    log.warn('configuration not kept', { error: describeError(error) });
-  }
+  const keep = async () => {
+    await disk.folder.prepare(commit);
+    await disk.folder.keepPrepared(commit);
+  };
+  await disk
+    .store(keep)
+    .catch((error) => log.warn('configuration not kept', { error: describeError(error) }));
   return commit;
 }
 
@@ -137,13 +144,14 @@ async function newestGood(folder: CommitFolder): Promise<Committed | undefined> 
 
 /** Makes the file whole again. A disk that does not let us is no reason not to begin. */
 async function restore(
-  { file, folder, clock, log }: OpeningOptions,
+  { disk, clock, log }: OpeningOptions,
   read: ReadFile,
   { commit: good, config }: Committed,
 ): Promise<Committed> {
-  try {
+  const { file, folder } = disk;
+  const makeWhole = async () => {
     if (read.kind !== 'missing') await file.setAside();
-    const staged = await file.stage(good.tree);
+    const { replacement, sha256 } = await file.stage(good.tree);
     const [newest] = folder.list();
     const commit: Commit = {
       ...good,
@@ -151,17 +159,19 @@ async function restore(
       at: clock.nowMs(),
       who: 'recovery',
       comment: `as commit ${good.number}, for the configuration file was damaged`,
-      fileSha256: staged.sha256,
-      fileStamp: staged.stamp,
+      fileSha256: sha256,
+      fileStamp: replacement.stamp,
     };
     await folder.prepare(commit);
-    await staged.publish();
+    await replacement.publish();
+    await replacement.clean();
     await folder.keepPrepared(commit);
     return { commit, config };
-  } catch (error) {
+  };
+  return await disk.store(makeWhole).catch((error) => {
     log.error('configuration file not made whole', { error: describeError(error) });
     return { commit: good, config };
-  }
+  });
 }
 
 /**
@@ -169,10 +179,11 @@ async function restore(
  * number or a later one: it was confirmed, or another one took its place.
  */
 async function settleUnconfirmed(
-  { folder, clock, log, alarms }: OpeningOptions,
+  { disk, clock, log, alarms }: OpeningOptions,
   active: Committed | undefined,
   newest: number,
 ): Promise<RevertedCommit | undefined> {
+  const { folder } = disk;
   const unconfirmed = await folder.unconfirmed();
   const reverted =
     unconfirmed === undefined || unconfirmed.number <= newest
@@ -183,11 +194,14 @@ async function settleUnconfirmed(
           'started again before it was confirmed',
           clock.nowMs(),
         );
-  try {
-    if (unconfirmed && reverted) await folder.keepReverted(reverted);
-    if (unconfirmed) await folder.forgetUnconfirmed();
-  } catch (error) {
-    log.warn('end of the confirm window not kept', { error: describeError(error) });
+  const settle = async () => {
+    if (reverted) await folder.keepReverted(reverted);
+    await folder.forgetUnconfirmed();
+  };
+  if (unconfirmed) {
+    await disk
+      .store(settle)
+      .catch((error) => log.warn('end of the confirm window not kept', { error: describeError(error) }));
   }
   if (reverted) tellReverted(reverted, log, alarms);
   return reverted;

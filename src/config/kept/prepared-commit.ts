@@ -1,9 +1,7 @@
-import { describeError, type Log, WeirError } from '#base';
-import type { ActiveFile } from './active-file.ts';
+import { describeError, type Log } from '#base';
 import type { Commit } from './commit.ts';
-import type { CommitFolder } from './commit-folder.ts';
-import type { StagedFile } from './durable-file.ts';
-import { isFull } from './spare.ts';
+import type { CommitDisk } from './commit-disk.ts';
+import type { Replacement } from './replacement.ts';
 
 /**
  * A commit on its way to the disk. Prepared, it is there in full and does not count; published, the configuration file has
@@ -11,79 +9,64 @@ import { isFull } from './spare.ts';
  */
 export class PreparedCommit {
   readonly commit: Commit;
-  readonly #staged: StagedFile;
-  readonly #folder: CommitFolder;
+  readonly #replacement: Replacement;
+  readonly #disk: CommitDisk;
   readonly #log: Log;
 
-  private constructor(commit: Commit, staged: StagedFile, folder: CommitFolder, log: Log) {
+  private constructor(commit: Commit, replacement: Replacement, disk: CommitDisk, log: Log) {
     this.commit = commit;
-    this.#staged = staged;
-    this.#folder = folder;
+    this.#replacement = replacement;
+    this.#disk = disk;
     this.#log = log;
   }
 
   /** @throws {WeirError} CONFIG_NOT_STORED: a disk that is full says so here. */
-  static async prepare(
-    parts: { file: ActiveFile; folder: CommitFolder; log: Log },
+  static prepare(
+    disk: CommitDisk,
     next: Omit<Commit, 'fileSha256' | 'fileStamp'>,
+    log: Log,
   ): Promise<PreparedCommit> {
-    const { file, folder, log } = parts;
-    return await stored(folder, async () => {
-      const staged = await file.stage(next.tree);
-      const commit: Commit = { ...next, fileSha256: staged.sha256, fileStamp: staged.stamp };
-      const prepared = new PreparedCommit(commit, staged, folder, log);
+    return disk.store(async () => {
+      const { replacement, sha256: fileSha256 } = await disk.file.stage(next.tree);
+      const commit: Commit = { ...next, fileSha256, fileStamp: replacement.stamp };
       try {
-        await folder.prepare(commit);
+        await disk.folder.prepare(commit);
       } catch (error) {
-        await prepared.discard();
+        await replacement.clean();
         throw error;
       }
-      return prepared;
+      return new PreparedCommit(commit, replacement, disk, log);
     });
   }
 
-  /** @throws {WeirError} CONFIG_NOT_STORED */
-  async publish(): Promise<void> {
-    await stored(this.#folder, () => this.#staged.publish());
+  /**
+   * @param settled What the file holds is sure after all: what was before.
+   * @throws {WeirError} CONFIG_NOT_STORED, CONFIG_FILE_UNCERTAIN
+   */
+  async publish(settled: () => void): Promise<void> {
+    await this.#disk.replace(this.#replacement, settled);
   }
 
   /** What cannot be done now the next start does. */
   async keep(): Promise<void> {
+    const { folder } = this.#disk;
     await this.#try('past configurations not kept in order', async () => {
-      await this.#folder.keepPrepared(this.commit);
-      await this.#folder.forgetUnconfirmed();
-      await this.#folder.forgetReverted();
-      await this.#folder.spare.hold();
+      await this.#replacement.clean();
+      await folder.keepPrepared(this.commit);
+      await folder.forgetUnconfirmed();
+      await folder.forgetReverted();
+      await folder.spare.hold();
     });
   }
 
   async discard(): Promise<void> {
     await this.#try('remains of a commit not removed', async () => {
-      await this.#staged.discard();
-      await this.#folder.discardPrepared();
+      await this.#replacement.clean();
+      await this.#disk.folder.discardPrepared();
     });
   }
 
   async #try(otherwise: string, work: () => Promise<void>): Promise<void> {
-    await work().catch((error) => this.#log.warn(otherwise, { error: describeError(error) }));
-  }
-}
-
-/**
- * Does `work` on the disk; once more, with the spare given up, where there is no room for it. What goes wrong is an error of
- * ours that says what to do.
- */
-export async function stored<T>({ spare }: CommitFolder, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work().catch(async (error) => {
-      if (!isFull(error)) throw error;
-      await spare.giveUp();
-      return await work();
-    });
-  } catch (cause) {
-    throw new WeirError('CONFIG_NOT_STORED', `the configuration cannot be stored: ${describeError(cause)}`, {
-      cause,
-      advice: 'nothing was changed; make room on the disk, or look whether it can be written',
-    });
+    await this.#disk.store(work).catch((error) => this.#log.warn(otherwise, { error: describeError(error) }));
   }
 }

@@ -4,9 +4,12 @@ import {
   type CommitFacts,
   type CommitOutcome,
   type Configurations,
+  type Fate,
+  type Guard,
   quoteWords,
   renderChanges,
   renderCompare,
+  type Verdict,
 } from '../../config/index.ts';
 import {
   type Command,
@@ -41,23 +44,29 @@ interface Told {
   readonly outcome: CommitOutcome['kind'];
   readonly commit: CommitFacts;
   readonly restarts: readonly (readonly string[])[];
+  /** In how many it goes back unless it is confirmed. */
   readonly confirmMinutes?: number;
+  /** Why it has to be confirmed, when nobody asked for that. */
+  readonly guard?: Guard;
+  readonly keptAsWell?: CommitFacts;
 }
 
 async function commit(
-  { shell, configurations, who }: CommandContext,
+  { shell, configurations, who, way }: CommandContext,
   options: { readonly comment: string | undefined; readonly confirmMinutes?: number },
 ): Promise<Told> {
   const editing = needEditing(shell.editing);
   const { comment, confirmMinutes } = options;
+  shell.committing = true;
   const outcome = await configurations.commit(editing.candidate, {
     who,
+    ...(way && { way }),
     ...(comment !== undefined && { comment }),
     ...(confirmMinutes !== undefined && { confirmMinutes }),
   });
   editing.renew();
-  const { kind, commit, restarts } = outcome;
-  return { outcome: kind, commit, restarts, ...(confirmMinutes !== undefined && { confirmMinutes }) };
+  const { kind, minutes, ...told } = outcome;
+  return { outcome: kind, ...told, ...(minutes !== undefined && { confirmMinutes: minutes }) };
 }
 
 export const commitCommands: readonly Command[] = [
@@ -104,17 +113,16 @@ export const commitCommands: readonly Command[] = [
     path: 'commit check',
     help: 'says what is wrong, and what would take effect at a restart only; changes nothing',
     needs: 'administrator',
-    run: async ({ shell, configurations }) => {
-      const { faults, changes, restarts, later, changedMeanwhile } = configurations.check(
-        needEditing(shell.editing).candidate,
-      );
+    run: async ({ shell, configurations, who, way }) => {
+      const { candidate } = needEditing(shell.editing);
+      const { faults, changes, ...told } = configurations.check(candidate, { who, ...(way && { way }) });
       if (faults.length > 0) {
         const text = faults.map((fault) => `${quoteWords(fault.path)}: ${fault.text}`).join('; ');
         throw new WeirError('CONFIG_BAD_VALUE', text, { advice: 'mend this before you commit' });
       }
-      return { changes: renderChanges(changes), restarts, later, changedMeanwhile };
+      return { changes: renderChanges(changes), ...told };
     },
-    render: ({ changes, restarts, later, changedMeanwhile }) =>
+    render: ({ changes, restarts, later, changedMeanwhile, guard, waiting }) =>
       [
         changes.length === 0 ? 'nothing is changed\n' : 'the configuration can be committed\n',
         restartText(restarts),
@@ -122,13 +130,20 @@ export const commitCommands: readonly Command[] = [
         changedMeanwhile
           ? 'somebody has committed since you began: `update` takes that over and keeps your changes\n'
           : '',
+        guard === undefined
+          ? ''
+          : `${reasonsOf(guard)}so it goes back by itself unless it is confirmed within ${minutesText(guard.minutes)}\n`,
+        waiting === undefined ? '' : waitingText(waiting),
       ].join(''),
   }),
   command({
     path: 'confirm',
     help: 'keeps a commit that waits to be confirmed',
     needs: 'administrator',
-    run: async ({ configurations }) => ({ commit: await configurations.confirm() }),
+    run: async ({ shell, configurations }) => {
+      shell.committing = true;
+      return { commit: await configurations.confirm() };
+    },
     render: () => 'confirmed\n',
   }),
   command({
@@ -203,14 +218,31 @@ async function changesOf(configurations: Configurations, back: number): Promise<
   return renderCompare(before?.tree ?? {}, (await configurations.rollback(back)).tree);
 }
 
-function renderCommit({ outcome, restarts, confirmMinutes }: Told): string {
+function renderCommit({ outcome, restarts, confirmMinutes = 0, guard, keptAsWell }: Told): string {
   const done: Readonly<Record<CommitOutcome['kind'], string>> = {
-    committed: 'commit complete\n',
+    committed: `commit complete${keptAsWell ? `, with that of ${keptAsWell.who} that waited to be confirmed` : ''}\n`,
     confirmed: 'the commit that waited is confirmed\n',
     unchanged: 'nothing is changed\n',
-    unconfirmed: `in force for ${confirmMinutes} minute${confirmMinutes === 1 ? '' : 's'}: type \`confirm\` to keep it, or it goes back by itself\n`,
+    unconfirmed: guard
+      ? `${reasonsOf(guard)}so this is in force for ${minutesText(confirmMinutes)}: type \`configure\`, \`confirm\` in any session to keep it, or it goes back by itself\n`
+      : `in force for ${minutesText(confirmMinutes)}: type \`confirm\` to keep it, or it goes back by itself\n`,
   };
   return done[outcome] + restartText(restarts);
+}
+
+const minutesText = (minutes: number): string => `${minutes} minute${minutes === 1 ? '' : 's'}`;
+
+const reasonsOf = ({ reasons }: Guard): string => reasons.map((reason) => `${reason},\n`).join('');
+
+function waitingText({ who, remainingSeconds, fate }: NonNullable<Verdict['waiting']>): string {
+  const waits = `the commit of ${who} that waits to be confirmed, ${remainingSeconds} s more,`;
+  const fates: Readonly<Record<Fate, string>> = {
+    confirmed: 'is confirmed by a commit',
+    'kept as well': 'is part of it from then on',
+    'taken back': 'is taken back by a commit',
+    'in the way': 'is in the way: `confirm` keeps it, `rollback 1` and `commit` take it back',
+  };
+  return `${waits} ${fates[fate]}\n`;
 }
 
 const restartText = (restarts: readonly (readonly string[])[]): string =>

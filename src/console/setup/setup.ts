@@ -28,8 +28,10 @@ export async function* setup(context: CommandContext): AsyncGenerator<SetupText>
   yield told('', 'This box has no configuration. Enter alone takes what stands in [ ]; ^C leaves.', '');
   const overtaken = new AbortController();
   using _ = context.configurations.changed.on(() => overtaken.abort());
+  context.shell.guided = true;
+  let administrator: string;
   try {
-    yield* untilCommitted(context, overtaken.signal);
+    administrator = yield* untilCommitted(context, overtaken.signal);
   } catch (error) {
     if (!overtaken.signal.aborted || isWeirError(error, 'CONSOLE_CLOSED')) throw error;
     const who = context.configurations.history()[0]?.who ?? 'somebody';
@@ -38,26 +40,40 @@ export async function* setup(context: CommandContext): AsyncGenerator<SetupText>
     await context.ask('Press Enter to go on. ', { secret: true });
     return;
   }
+  become(context, administrator);
   yield told('The box relays. `show interfaces` and `test relay URL` tell more.');
 }
 
-/** Throws as soon as `overtaken` is aborted. */
-async function* untilCommitted(context: CommandContext, overtaken: AbortSignal): AsyncGenerator<SetupText> {
+/** Who has just typed the password of the administrator twice need not log in. */
+function become({ shell, way, configurations }: CommandContext, name: string): void {
+  const account = configurations.config?.system.users.find((user) => user.name === name);
+  if (account === undefined || way?.over !== 'serial line') return;
+  shell.user = { who: name, userClass: account.class, way: { over: 'serial line', account: name }, account };
+}
+
+/** Throws as soon as `overtaken` is aborted. Returns the name of the administrator. */
+async function* untilCommitted(
+  context: CommandContext,
+  overtaken: AbortSignal,
+): AsyncGenerator<SetupText, string> {
+  const { who, shell } = context;
   const asking = { ...context, ask: withdrawable(context, overtaken) };
   let before: Answers = new Map();
   for (;;) {
     const candidate = context.configurations.candidate();
     before = yield* pass(asking, candidate, before);
     yield told('', ...renderSetLines(configTree, candidate.tree()), '');
-    const { faults } = context.configurations.check(candidate);
+    const { faults } = context.configurations.check(candidate, { who });
     if (faults.length > 0) {
       yield told(...faults.map(({ path, text }) => `error: ${path.join(' ')}: ${text}`), '');
       continue;
     }
     if (!/^(y|yes)?$/i.test((await asking.ask('Commit this? [yes] ')).trim())) continue;
     try {
-      await context.configurations.commit(candidate, { who: context.who, comment: 'first set-up' });
-      return;
+      shell.committing = true;
+      // Its password was typed twice, and who leaves now shall leave a box that stays as it is.
+      await context.configurations.commit(candidate, { who, comment: 'first set-up', unguarded: true });
+      return before.get('user') ?? '';
     } catch (error) {
       if (!isWeirError(error) || overtaken.aborted) throw error;
       yield told(`error: ${describeError(error)}`, '');

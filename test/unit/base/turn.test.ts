@@ -24,8 +24,10 @@ describe('a turn', () => {
     };
     return { run, ends: () => resolve(name), fails: () => reject(new Error(name)) };
   };
-  const timedOut = (pattern: RegExp) => (error: unknown) =>
-    isWeirError(error, 'TIMED_OUT') && pattern.test(error.describe());
+  const timedOut = (error: unknown) =>
+    isWeirError(error, 'TIMED_OUT') && /^nics: not over after 30 s, given up/.test(error.describe());
+  const busy = (error: unknown) =>
+    isWeirError(error, 'NOT_READY') && /nics: busy still/.test(error.describe());
   const alarmTexts = () => alarms.standing().map(({ name, text }) => `${name} ${text}`);
 
   it('is of one piece of work at a time, in the order they were asked for, whether they go well or not', async () => {
@@ -49,15 +51,15 @@ describe('a turn', () => {
     const stuck = work('stuck');
     const given = assert.rejects(
       turn.run(stuck.run, async (result) => void done.push(`${result} taken back`)),
-      timedOut(/^nics: not over after 30 s, given up/),
+      timedOut,
     );
     // Whoever waits already is told at once as well.
-    const behind = assert.rejects(turn.run(work('behind').run), timedOut(/busy still/));
+    const behind = assert.rejects(turn.run(work('behind').run), busy);
     await settled();
     await clock.pass(30_000, 10_000);
     await Promise.all([given, behind]);
     assert.match(alarmTexts().join(), /^config\.stuck nics: not over after 30 s/);
-    await assert.rejects(turn.run(work('next').run), timedOut(/busy still/));
+    await assert.rejects(turn.run(work('next').run), busy);
     stuck.ends();
     await settled();
     assert.deepEqual(done, ['stuck begins', 'stuck taken back']);

@@ -10,7 +10,10 @@ import {
   type Follower,
   splitWords,
 } from '../../../src/config/index.ts';
+import type { SyncFolder } from '../../../src/config/kept/durable-file.ts';
 
+/** Where the console is as long as the configuration does not say. */
+export const consolePort = '/dev/ttyS0';
 export const smallest = { interfaces: { wan: { device: 'wan0' }, access: { device: 'lan0' } } };
 
 /** A box that says what it was brought to. */
@@ -35,6 +38,10 @@ export class SimFollower implements Follower {
   awaitingRestart(): readonly (readonly string[])[] {
     return [];
   }
+
+  async begin(config: Config): Promise<void> {
+    this.names.push(config.system.name);
+  }
 }
 
 export class BoxFolder implements AsyncDisposable {
@@ -57,10 +64,11 @@ export class BoxFolder implements AsyncDisposable {
   }
 
   /** As a start does. */
-  async open(clock: Clock): Promise<OpenBox> {
+  async open(clock: Clock, more: { readonly syncFolder?: SyncFolder } = {}): Promise<OpenBox> {
     const alarms = new Alarms({ clock, log: silentLog });
     const { file, folder } = this;
-    const configurations = await Configurations.open({ file, folder, clock, log: silentLog, alarms });
+    const options = { file, folder, consolePort, clock, log: silentLog, alarms, ...more };
+    const configurations = await Configurations.open(options);
     const follower = new SimFollower();
     configurations.follow(follower);
     return { configurations, alarms, follower };

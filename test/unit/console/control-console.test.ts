@@ -86,6 +86,7 @@ describe('the console over the control socket', () => {
         historyLines: () => 10,
         notices: async () => [],
         reverted: () => undefined,
+        cable: () => ({ userClass: 'administrator', why: 'nobody asks' }) as const,
         firstCommand: () => undefined,
       },
     });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Alarms, silentLog } from '#base';
 import { Configurations, configTree, type Schema } from '../../../src/config/index.ts';
-import { type Surroundings, userClasses } from '../../../src/console/command.ts';
+import { freshState, type Surroundings, userClasses } from '../../../src/console/command.ts';
 import { CommandTree, orderAt } from '../../../src/console/command-tree.ts';
 import { commandGroups, operationalCommands } from '../../../src/console/commands/index.ts';
 import { Editing } from '../../../src/console/configuration/editing.ts';
@@ -57,7 +57,7 @@ describe('every place of every command line', () => {
     operations,
     configurations,
     userClass: 'administrator',
-    shell: { editing, over: false },
+    shell: { ...freshState({ who: 'ann', userClass: 'administrator' }), editing },
   });
 
   /**
@@ -110,7 +110,7 @@ describe('every place of every command line', () => {
 
   it('shows no user a command that is not theirs, and each at least one', async () => {
     for (const userClass of userClasses) {
-      const shell = { editing: undefined, over: false };
+      const shell = freshState({ who: 'ann', userClass });
       const start = operational.start({ operations, configurations, userClass, shell });
       const prospect = await prospectOf('', start);
       assert.ok(!('mismatch' in prospect) && prospect.next.choices.length > 0);

@@ -1,11 +1,11 @@
 import { duplexPair } from 'node:stream';
 import { silentLog } from '#base';
 import type { Configurations } from '../../../src/config/index.ts';
-import type { Command } from '../../../src/console/command.ts';
+import type { Command, User } from '../../../src/console/command.ts';
 import { CommandTree } from '../../../src/console/command-tree.ts';
 import type { Operations } from '../../../src/console/operations.ts';
 import { runSession } from '../../../src/console/session.ts';
-import { Shell, type Trees, type User } from '../../../src/console/shell.ts';
+import { Shell, type Trees } from '../../../src/console/shell.ts';
 import { History, type Size, Terminal } from '../../../src/console/terminal/index.ts';
 
 import { Operator } from '../../operator.ts';

@@ -20,6 +20,10 @@ const noiseOf = (seed: number): Uint8Array => {
   return Uint8Array.from({ length: megabyte }, () => 256 * next());
 };
 const operations = { alarms: async () => ({ standing: [], ended: [] }) } as unknown as Operations;
+const cable = {
+  userClass: 'administrator',
+  why: 'no users are configured: whoever has this cable may do everything',
+} as const;
 const tree = new CommandTree(operationalCommands, commandGroups);
 
 describe('the console on a serial port', () => {
@@ -58,6 +62,7 @@ describe('the console on a serial port', () => {
       historyLines: () => 100,
       notices: async () => ['hello'],
       reverted: () => undefined,
+      cable: () => cable,
       firstCommand: () => undefined,
     };
     const configurations = () => {
@@ -163,6 +168,16 @@ describe('the console on a serial port', () => {
     await operator.sees(/press Enter to begin\r\n$/);
     operator.type('\r');
     await operator.sees(/may do everything\r\n[\s\S]*console@box> $/);
+  });
+
+  it('lets nobody in who was deleted while their password was looked at', async () => {
+    await operator.sees(/login: $/);
+    operator.type(`ann\r${password}\r`);
+    // It is looked at in another thread.
+    await operator.sees(/Password: \r\n/);
+    accounts = accounts.filter(({ name }) => name !== 'ann');
+    await operator.sees(/ann is no user of this box any more: logged out\r\n[\s\S]*login: $/);
+    assert.doesNotMatch(operator.transcript, /ann@box>/);
   });
 
   it('logs out who types nothing for as long as the configuration says', async () => {

@@ -38,6 +38,7 @@ describe('console: the first set-up', () => {
         return async () => {};
       },
       awaitingRestart: () => [],
+      begin: async () => {},
     });
     console = new ScriptedConsole({
       commands: operationalCommands,
