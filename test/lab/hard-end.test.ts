@@ -17,7 +17,9 @@ describe('lab: a daemon that cannot end in order', function () {
     const [real, wrapper, stuck] = ['nft', 'wrapper', 'stuck'].map((name) => join(folder, name));
     assert.ok(real && wrapper && stuck);
     copyFileSync(program, real);
-    writeFileSync(wrapper, `#!/bin/sh\n[ -e ${stuck} ] && exec sleep 60\nexec ${real} "$@"\n`, { mode: 0o755 });
+    writeFileSync(wrapper, `#!/bin/sh\n[ -e ${stuck} ] && exec sleep 60\nexec ${real} "$@"\n`, {
+      mode: 0o755,
+    });
     // In the mount namespace of the tests, where nobody else sees it.
     execFileSync('mount', ['--bind', wrapper, program]);
     try {
