@@ -123,11 +123,12 @@ export function boxOperations(box: Box, facts: BoxFacts): BoxOperations {
             .catch((error) => facts.log.error('not restarted', { error: describeError(error) }));
         },
       }),
-    supportBundle: async () => {
+    supportBundle: async ({ print }) => {
       const configurations = box.configurations();
       return writeSupportBundle({
         folder: facts.dataDir,
         nowMs: clock.nowMs(),
+        print,
         secrets: configurations ? secretsIn(configurations.tree) : [],
         parts: {
           'system.json': () => operations.system(),

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import type { ReadStream, WriteStream } from 'node:tty';
 import type { ControlStream } from '../status/index.ts';
 
@@ -29,10 +30,19 @@ export function consoleRequest(options: {
   const { script, terminal } = options;
   const { columns = 80, rows = 24 } = terminal;
   // Who became root to do this is told rather than root.
-  const who = process.env.SUDO_USER ?? process.env.USER ?? `uid${process.getuid?.()}`;
+  const who = process.env.SUDO_USER ?? process.env.USER ?? nameOfProcess();
   // ssh(1): the client's address and port, the server's address and port.
   const address = process.env.SSH_CONNECTION?.split(' ')[2];
   return { who, size: { columns, rows }, ...(address && { address }), ...(script && { script }) };
+}
+
+/** Of the account that this runs under; the machine may know no name for it. */
+function nameOfProcess(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid${process.getuid?.()}`;
+  }
 }
 
 /** What `talkToConsole` needs of a terminal: `process.stdin` and `process.stdout`. */

@@ -79,7 +79,7 @@ export interface Operations {
   requestUpload(): Promise<{ readonly destinations: readonly string[] }>;
   /** @throws {WeirError} NOT_AVAILABLE, VERB_FAILED */
   requestSystem(request: SystemRequest): Promise<{ readonly request: SystemRequest }>;
-  supportBundle(): Promise<SupportBundle>;
+  supportBundle(order: { readonly print: boolean }): Promise<SupportBundle>;
   /** Names of configurations that were put aside. */
   savedConfigurations(): Promise<readonly string[]>;
   savedConfiguration(name: string): Promise<string>;

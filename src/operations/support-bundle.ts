@@ -9,6 +9,8 @@ export interface SupportBundle {
   readonly file: string;
   readonly bytes: number;
   readonly entries: readonly string[];
+  /** All of it; null unless it was asked for. */
+  readonly base64: string | null;
 }
 
 export interface BundleParts {
@@ -18,6 +20,8 @@ export interface BundleParts {
   readonly secrets: readonly string[];
   readonly folder: string;
   readonly nowMs: number;
+  /** Whoever asks has no other way to get it than what the console shows. */
+  readonly print: boolean;
 }
 
 /** So many are kept; the oldest go. */
@@ -37,6 +41,7 @@ export async function writeSupportBundle({
   secrets,
   folder,
   nowMs,
+  print,
 }: BundleParts): Promise<SupportBundle> {
   const hide = hider(secrets);
   const entries: { name: string; content: Buffer }[] = [];
@@ -51,7 +56,8 @@ export async function writeSupportBundle({
   await writeWhole(file, bytes);
   const old = (await readdir(place)).filter((name) => name.startsWith('weir-support-')).sort();
   for (const name of old.slice(0, -mostBundles)) await rm(join(place, name), { force: true });
-  return { file, bytes: bytes.length, entries: entries.map(({ name }) => name) };
+  const names = entries.map(({ name }) => name);
+  return { file, bytes: bytes.length, entries: names, base64: print ? bytes.toString('base64') : null };
 }
 
 async function textOf(read: () => unknown): Promise<string> {

@@ -36,10 +36,25 @@ export const systemCommands = [
     path: 'request support-bundle',
     help: 'writes what a support engineer asks for into a file; secrets are left out',
     needs: 'administrator',
-    run: ({ operations }) => operations.supportBundle(),
-    render: ({ file, bytes }: SupportBundle) => `${file}, ${bytes} bytes\n`,
+    parameters: [
+      {
+        kind: 'option',
+        name: 'print',
+        help: 'shows it as well, in base64, for who has nothing but this console; with `| no-more`',
+      },
+    ],
+    run: ({ operations }, args) => operations.supportBundle({ print: args.get('print') !== undefined }),
+    render: renderBundle,
   }),
 ];
+
+/** RFC 7468 s.3, by which it is found in what a terminal has written down: `openssl base64 -d` takes what stands between. */
+function renderBundle({ file, bytes, base64 }: SupportBundle): string {
+  const label = 'WEIR SUPPORT BUNDLE';
+  const lines = base64?.match(/.{1,64}/g) ?? [];
+  const whole = [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`];
+  return [`${file}, ${bytes} bytes`, ...(base64 === null ? [] : whole)].map((line) => `${line}\n`).join('');
+}
 
 function request(verb: SystemRequest, help: string, what: string) {
   return command({

@@ -115,7 +115,7 @@ async function* pass(
       continue;
     }
     try {
-      take(candidate, await question.sets(answer, facts));
+      take(context, candidate, await question.sets(answer, facts));
       answers.set(question.name, answer);
       index += 1;
     } catch (error) {
@@ -128,10 +128,15 @@ async function* pass(
   return answers;
 }
 
-/** All of it or nothing. */
-function take(candidate: Candidate, all: SetWords): void {
+/** All of it or nothing. What is wrong with it beside what was answered before is said now, not when all has been asked. */
+function take({ configurations, who }: CommandContext, candidate: Candidate, all: SetWords): void {
   const trial = new Candidate({ tree: candidate.tree() });
   for (const words of all) trial.set([], words);
+  const places = all.map((words) => words.slice(0, -1).join(' '));
+  const fault = configurations
+    .check(trial, { who })
+    .faults.find(({ path }) => places.includes(path.join(' ')));
+  if (fault) throw new WeirError('CONFIG_BAD_VALUE', fault.text);
   for (const words of all) candidate.set([], words);
 }
 

@@ -86,7 +86,12 @@ describe('console: the box', () => {
         asked.push(request);
         return { request };
       },
-      supportBundle: async () => ({ file: '/data/support/b.tar.gz', bytes: 9, entries: [] }),
+      supportBundle: async ({ print }) => ({
+        file: '/data/support/b.tar.gz',
+        bytes: 90,
+        entries: [],
+        base64: print ? Buffer.alloc(90, 'weir').toString('base64') : null,
+      }),
     };
     console = new ScriptedConsole({
       commands: operationalCommands,
@@ -182,6 +187,14 @@ describe('console: the box', () => {
   });
 
   it('says where the support bundle is', async () => {
-    assert.match(await console.command('request support-bundle'), /\/data\/support\/b\.tar\.gz, 9 bytes/);
+    assert.equal(await console.command('request support-bundle'), '/data/support/b.tar.gz, 90 bytes\n');
+  });
+
+  it('shows the support bundle itself to who has nothing but this console', async () => {
+    const said = await console.command('request support-bundle print | no-more');
+    const [, base64 = ''] =
+      /-----BEGIN WEIR SUPPORT BUNDLE-----\n([\s\S]*)-----END WEIR SUPPORT BUNDLE-----\n$/.exec(said) ?? [];
+    assert.deepEqual(Buffer.from(base64, 'base64'), Buffer.alloc(90, 'weir'));
+    for (const line of base64.trimEnd().split('\n')) assert.ok(line.length <= 64, line);
   });
 });

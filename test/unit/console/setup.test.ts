@@ -146,6 +146,18 @@ describe('console: the first set-up', () => {
     assert.deepEqual(tree.upload, { https: [{ name: 'billing', url: 'https://collector.example/usage' }] });
   });
 
+  it('says at once that a gateway is in no subnet of the address that was answered', async () => {
+    await answer(/\(wan\)\? /, '2');
+    await answer(/\(access\)\? /, '');
+    await answer(/Address of wan0/, '192.0.2.2/24');
+    await answer(/gateway/, '192.0.3.1');
+    await answer(
+      /192\.0\.3\.1 is in no subnet of 192\.0\.2\.2\/24\r\nDefault gateway, or none \[none\] $/,
+      '192.0.2.1',
+    );
+    await console.sees(/Name servers/);
+  });
+
   it('lists the NICs again after a cable was pulled', async () => {
     await console.sees(/2 +wan0 +up[\s\S]*\(wan\)\? /);
     hal.nics.setCarrier('wan0', false);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configTree, type RawBranch, renderSetLines, secretsIn } from '../../../src/config/index.ts';
@@ -27,8 +27,8 @@ describe('the support bundle', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  const bundle = (parts: Record<string, () => unknown>, nowMs = 0) =>
-    writeSupportBundle({ folder, secrets: secretsIn(tree), nowMs, parts });
+  const bundle = (parts: Record<string, () => unknown>, nowMs = 0, print = false) =>
+    writeSupportBundle({ folder, secrets: secretsIn(tree), nowMs, parts, print });
   const read = (file: string, entry: string) =>
     execFileSync('tar', ['-xOzf', file, entry], { encoding: 'utf8', maxBuffer: 64 << 20 });
 
@@ -40,6 +40,12 @@ describe('the support bundle', () => {
       'radius secret!',
       'tok-0123456789',
     ]);
+  });
+
+  it('is told whole to who asks for that, and to nobody else', async () => {
+    const { file, base64 } = await bundle({ 'a.txt': () => 'text\n' }, 0, true);
+    assert.deepEqual(Buffer.from(base64 ?? '', 'base64'), await readFile(file));
+    assert.equal((await bundle({ 'a.txt': () => 'text\n' })).base64, null);
   });
 
   it('is a tar archive that tar reads, readable for its owner alone', async () => {
