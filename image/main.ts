@@ -8,7 +8,7 @@ import { describeError, isWeirError, systemClock, WeirError, weirVersion } from 
 import { type BuiltImage, buildImage, type ImageInputs } from './build.ts';
 import { openKeys } from './keys/keys.ts';
 import { Archive } from './lock/archive.ts';
-import { fetchDebs } from './lock/debs.ts';
+import { fetchDebs, fetchDebsOrRenewed } from './lock/debs.ts';
 import {
   lockChanges,
   lockFile,
@@ -57,14 +57,8 @@ async function gatherInputs(
   });
   progress('packages');
   const sources = { cache: join(workspace.cache, 'debs'), kept: options.debs, openArchive };
-  const debs = await fetchDebs(readLock(), sources).catch(async (error: unknown) => {
-    if (!isWeirError(error, 'IMAGE_DRIFT') || !options.renewIfDrifted) throw error;
-    console.error(`image: ${describeError(error)}`);
-    const renewed = makeLock(await (await openArchive()).resolve());
-    for (const line of lockChanges(readLock(), renewed))
-      console.error(`image: for this build alone: ${line}`);
-    return fetchDebs(renewed, sources);
-  });
+  const fetch = options.renewIfDrifted ? fetchDebsOrRenewed : fetchDebs;
+  const debs = await fetch(readLock(), sources, (line) => console.error(`image: ${line}`));
   const modules = await installModules(workspace.cache);
   const git = async (...args: string[]) => (await run('git', args, { cwd: repository })).trim();
   const changed = (await git('status', '--porcelain')) !== '';

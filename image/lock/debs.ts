@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { WeirError } from '#base';
+import { describeError, isWeirError, WeirError } from '#base';
 import type { Archive } from './archive.ts';
-import { debName, type LockedPackage, type PackageLock } from './package-lock.ts';
+import { debName, type LockedPackage, lockChanges, makeLock, type PackageLock } from './package-lock.ts';
 
 export interface DebSources {
   /** Kept from build to build. */
   readonly cache: string;
   /** A folder of kept packages, for when the archive has them no more. */
   readonly kept: string | undefined;
-  readonly openArchive: () => Promise<Pick<Archive, 'offers' | 'download'>>;
+  readonly openArchive: () => Promise<Pick<Archive, 'offers' | 'download' | 'resolve'>>;
 }
 
 /**
@@ -21,6 +21,9 @@ export async function fetchDebs(
   lock: PackageLock,
   sources: DebSources,
 ): Promise<ReadonlyMap<LockedPackage, string>> {
+  if (sources.kept !== undefined && !existsSync(sources.kept)) {
+    throw new WeirError('IMAGE_LOCK', `there is no folder ${sources.kept} of kept packages`);
+  }
   mkdirSync(sources.cache, { recursive: true });
   const files = new Map(lock.packages.map((entry) => [entry, join(sources.cache, debName(entry))]));
   const missing = [...files].filter(
@@ -56,6 +59,27 @@ export async function fetchDebs(
     if (!isThere(entry, file)) throw new WeirError('IMAGE_DRIFT', `${file} is not what is locked`);
   }
   return files;
+}
+
+/**
+ * As above; where the archive has gone on, what it has now, for this time alone: `report` gets what is gone and what comes in its place.
+ * For builds that are tried out, never for one that is given to somebody.
+ */
+export async function fetchDebsOrRenewed(
+  lock: PackageLock,
+  sources: DebSources,
+  report: (line: string) => void,
+): Promise<ReadonlyMap<LockedPackage, string>> {
+  try {
+    return await fetchDebs(lock, sources);
+  } catch (error) {
+    if (!isWeirError(error, 'IMAGE_DRIFT')) throw error;
+    report(describeError(error));
+  }
+  const archive = await sources.openArchive();
+  const renewed = makeLock(await archive.resolve());
+  for (const line of lockChanges(lock, renewed)) report(`for this build alone: ${line}`);
+  return await fetchDebs(renewed, sources);
 }
 
 /** True when the file is there and is the one; another of its name is taken away. */

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { WeirError } from '#base';
 import type { Archive } from '../../../image/lock/archive.ts';
-import { fetchDebs } from '../../../image/lock/debs.ts';
+import { fetchDebs, fetchDebsOrRenewed } from '../../../image/lock/debs.ts';
 import {
   debName,
   type LockedPackage,
@@ -25,7 +26,8 @@ function locked(name: string, version: string): LockedPackage {
 /** An archive that has these versions, and tells what was asked of it. */
 function archiveOf(...versions: readonly LockedPackage[]) {
   const fetched: string[] = [];
-  const archive: Pick<Archive, 'offers' | 'download'> = {
+  const archive: Pick<Archive, 'offers' | 'download' | 'resolve'> = {
+    resolve: async () => versions,
     offers: async (names) => versions.filter(({ name }) => names.includes(name)),
     download: async (packages, folder, nameOf) => {
       for (const entry of packages) {
@@ -92,6 +94,53 @@ describe('locked packages', () => {
     }
     const files = await fetchDebs(lock, { cache, kept, openArchive: nobody });
     assert.equal(files.size, 2);
+  });
+
+  it('have to be in a folder that is there, when one is named', async () => {
+    const kept = join(folder, 'nothing');
+    await assert.rejects(fetchDebs(lock, { cache, kept, openArchive: nobody }), {
+      code: 'IMAGE_LOCK',
+      message: /no folder .*nothing of kept packages/,
+    });
+  });
+
+  it('give way to what the archive has now where that is wanted: for this build alone, and it is told of', async () => {
+    const newer = locked('kmod', '1:34-3');
+    const { openArchive } = archiveOf(systemd, newer, locked('libkmod2', '1:34-3'));
+    const told: string[] = [];
+    const sources = { cache, kept: undefined, openArchive };
+    const files = await fetchDebsOrRenewed(lock, sources, (line) => told.push(line));
+    assert.deepEqual(
+      [...files.keys()].map(({ name, version }) => `${name} ${version}`),
+      ['kmod 1:34-3', 'libkmod2 1:34-3', 'systemd 257.13-1'],
+    );
+    assert.match(told.shift() ?? '', /no more what is locked: kmod 1:34-2 \(there: 1:34-3\)/);
+    assert.deepEqual(told, [
+      'for this build alone: rootfs kmod: 1:34-2 -> 1:34-3',
+      'for this build alone: rootfs libkmod2: none -> 1:34-3',
+    ]);
+  });
+
+  it('are what is locked, and nothing is told, as long as the archive has that', async () => {
+    const { openArchive } = archiveOf(systemd, kmod, locked('kmod', '1:34-3'));
+    const files = await fetchDebsOrRenewed(lock, { cache, kept: undefined, openArchive }, (line) =>
+      assert.fail(line),
+    );
+    assert.deepEqual([...files.keys()], lock.packages);
+  });
+
+  it('do not give way to anything where it is no drift that is wrong', async () => {
+    const sources = {
+      cache,
+      kept: undefined,
+      openArchive: async () => {
+        throw new WeirError('IMAGE_LOCK', 'the archive cannot be reached');
+      },
+    };
+    await assert.rejects(
+      fetchDebsOrRenewed(lock, sources, (line) => assert.fail(line)),
+      { code: 'IMAGE_LOCK' },
+    );
   });
 
   it('are not taken from that folder when they are not what is locked', async () => {
