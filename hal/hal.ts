@@ -1,7 +1,9 @@
 import type { Closeable, Log } from '#base';
 import type { Board } from './board.ts';
+import type { Buttons } from './buttons.ts';
 import type { Datapath } from './datapath/face.ts';
 import type { Forwarding, Interception } from './interception.ts';
+import type { Leds } from './leds.ts';
 import type { Nics } from './nics.ts';
 import type { Probes } from './probes.ts';
 import type { Resolver } from './resolver.ts';
@@ -17,6 +19,8 @@ export interface Hal extends Closeable {
   readonly interception: Interception;
   readonly datapath: Datapath;
   readonly board: Board;
+  readonly leds: Leds;
+  readonly buttons: Buttons;
   readonly serialPorts: SerialPorts;
   readonly supervisor: Supervisor;
   readonly rootVerbs: RootVerbs;

@@ -1,7 +1,9 @@
 export type { Board, BoardFacts, BoardLoad, FlashWear } from './board.ts';
+export type { Button, ButtonMatch, Buttons } from './buttons.ts';
 export * from './datapath/face.ts';
 export type { Hal, HalOptions } from './hal.ts';
 export type { Forwarding, Interception, InterceptionPlan } from './interception.ts';
+export { type LedPattern, type Leds, ledPatterns } from './leds.ts';
 export { openLinuxHal } from './linux/linux-hal.ts';
 export {
   type DhcpFamily,

@@ -9,6 +9,7 @@ export const rootVerbs = [
   'factory-reset',
   'dhcp',
   'arp-probe',
+  'led',
   'port-holders',
 ] as const;
 export type RootVerb = (typeof rootVerbs)[number];

@@ -5,6 +5,7 @@ import type { Appliance } from './appliance.ts';
 import { type Configurations, configTree, renderSetLines, secretsIn } from './config/index.ts';
 import type { Operations } from './console/index.ts';
 import { feedTestParts } from './feed-test.ts';
+import type { FrontPanel } from './front-panel.ts';
 import {
   billingStatus,
   clearViewer,
@@ -34,6 +35,7 @@ import type { Box } from './operator-console.ts';
 /** What these need beside the parts of the box that all operations share. */
 export interface BoxFacts {
   readonly appliance: () => Appliance | undefined;
+  readonly panel: () => FrontPanel | undefined;
   readonly logRing: LogRing;
   readonly dataDir: string;
   readonly clock: Clock;
@@ -63,19 +65,24 @@ export function boxOperations(box: Box, facts: BoxFacts): BoxOperations {
   const relay = () =>
     box.relay() ?? notReady('nothing is relayed yet', 'see `show alarms`, or commit a configuration');
   const store = () => box.store() ?? notReady('the records are not open (yet)', 'see `show alarms`');
+  const panelStatus = async () => {
+    const { led: statusLed, resetButton } = facts.panel()?.status() ?? { led: null, resetButton: null };
+    return { leds: await hal().leds.list(), statusLed, resetButton };
+  };
   const saved = new SavedConfigurations(join(facts.dataDir, 'config', 'saved'));
   const operations: BoxOperations = {
     savedConfigurations: () => saved.names(),
     savedConfiguration: (name) => saved.read(name),
     saveConfiguration: (name, text) => saved.save(name, text),
     version: () => versionStatus(hal().board, weirVersion),
-    system: () =>
+    system: async () =>
       systemStatus({
         board: hal().board,
         resolver: hal().resolver,
         version: weirVersion,
         name: box.config().system.name,
         store: box.store(),
+        panel: await panelStatus(),
       }),
     clock: () => clockStatus(hal().board, clock),
     interfaces: async () => interfacesStatus(hal().nics),
@@ -123,6 +130,8 @@ export function boxOperations(box: Box, facts: BoxFacts): BoxOperations {
             .catch((error) => facts.log.error('not restarted', { error: describeError(error) }));
         },
       }),
+    identify: async () =>
+      (facts.panel() ?? notReady('Weir is still starting', 'try again in a moment')).identify(),
     supportBundle: async ({ print }) => {
       const configurations = box.configurations();
       return writeSupportBundle({

@@ -141,6 +141,11 @@ export class OperatorConsole implements Closeable {
     this.reconfigure();
   }
 
+  /** For whoever is at the serial port, logged in or not. */
+  announce(text: string): void {
+    this.#serial?.announce(text);
+  }
+
   /** The configuration has changed. */
   reconfigure(): void {
     this.#console.usersChanged();

@@ -5,6 +5,7 @@ import { openLinuxHal } from '#hal';
 import { Appliance } from './appliance.ts';
 import { Configurations, unconfigured } from './config/index.ts';
 import { makeDataFolder } from './data-folder.ts';
+import { FrontPanel } from './front-panel.ts';
 import { HealthKeeping } from './health-keeping.ts';
 import { LogRing, Updates } from './operations/index.ts';
 import { type Box, controlCommands, OperatorConsole, operationsOf } from './operator-console.ts';
@@ -29,6 +30,7 @@ export async function run(
   let configurations: Configurations | undefined;
   let appliance: Appliance | undefined;
   let updates: Updates | undefined;
+  let panel: FrontPanel | undefined;
   const config = () => configurations?.config ?? unconfigured;
   const logRing = new LogRing();
   const log = createLog({
@@ -57,7 +59,7 @@ export async function run(
     updates: () => updates,
     alarms,
   };
-  const facts = { appliance: () => appliance, logRing, dataDir, clock, log };
+  const facts = { appliance: () => appliance, panel: () => panel, logRing, dataDir, clock, log };
   const operations = operationsOf(parts, facts);
   const operator = box.use(new OperatorConsole({ box: parts, operations, clock, log }));
   box.use(
@@ -73,7 +75,16 @@ export async function run(
   updates = new Updates({ rootVerbs: appliance.hal.rootVerbs, folder: dataDir, version: weirVersion });
   box.use(new HealthKeeping(appliance, { dataDir, updates, alarms, clock, log }));
   operator.openSerial(appliance.hal.serialPorts, consolePort);
-  configurations.changed.on(() => operator.reconfigure());
+  const relaying = () => appliance?.relay !== undefined;
+  const announce = (text: string) => operator.announce(text);
+  const system = () => config().system;
+  panel = box.use(
+    new FrontPanel({ hal: appliance.hal, config: system, relaying, updates, announce, alarms, clock, log }),
+  );
+  configurations.changed.on(() => {
+    operator.reconfigure();
+    panel?.configure();
+  });
   await stop;
   await box.close();
   log.info('stopped');

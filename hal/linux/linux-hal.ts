@@ -3,11 +3,13 @@ import { openDatapath } from '../datapath/datapath.ts';
 import type { Hal, HalOptions } from '../hal.ts';
 import { ArpProgram, ArpVerb } from './arp-probe.ts';
 import { LinuxBoard } from './board.ts';
+import { LinuxButtons } from './buttons.ts';
 import { DhcpClients, leaseFolder } from './dhcp-clients.ts';
 import { DhcpProcesses, DhcpUnits } from './dhcp-runner.ts';
 import { DuplicateWatch } from './duplicate-watch.ts';
 import { LinuxForwarding } from './forwarding.ts';
 import { LinuxInterception } from './interception.ts';
+import { LinuxLeds } from './leds.ts';
 import { Nft } from './nft.ts';
 import { LinuxNics } from './nics.ts';
 import { LinuxProbes } from './probes.ts';
@@ -51,6 +53,8 @@ export async function openLinuxHal({ log, realtime, engineThreads, cloning }: Ha
       interception,
       datapath,
       board: new LinuxBoard({ clockSynchronised }),
+      leds: new LinuxLeds({ rootVerbs }),
+      buttons: new LinuxButtons({ log }),
       serialPorts: new LinuxSerialPorts({ rootVerbs }),
       supervisor: supervisorOfProcess(sendDatagram),
       rootVerbs,

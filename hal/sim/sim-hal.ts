@@ -1,8 +1,10 @@
 import { type Clock, CloseStack, systemClock } from '#base';
 import type { Hal } from '../hal.ts';
 import { SimBoard } from './board.ts';
+import { SimButtons } from './buttons.ts';
 import { SimDatapath } from './datapath.ts';
 import { SimForwarding, SimInterception } from './interception.ts';
+import { SimLeds } from './leds.ts';
 import { type SimNicSpec, SimNics } from './nics.ts';
 import { SimProbes } from './probes.ts';
 import { SimResolver } from './resolver.ts';
@@ -18,6 +20,8 @@ export interface SimHal extends Hal {
   readonly interception: SimInterception;
   readonly datapath: SimDatapath;
   readonly board: SimBoard;
+  readonly leds: SimLeds;
+  readonly buttons: SimButtons;
   readonly serialPorts: SimSerialPorts;
   readonly supervisor: SimSupervisor;
   readonly rootVerbs: SimRootVerbs;
@@ -38,6 +42,8 @@ export async function openSimHal(
     datapath: owned.use(new SimDatapath({ clock })),
     forwarding: new SimForwarding((device) => nics.has(device)),
     board: new SimBoard(),
+    leds: new SimLeds(),
+    buttons: new SimButtons(),
     serialPorts: new SimSerialPorts(),
     supervisor: new SimSupervisor(),
     rootVerbs: new SimRootVerbs(),

@@ -37,6 +37,32 @@ export const systemTree = {
       default: 'info',
       help: 'how much is logged',
     },
+    led: {
+      type: 'string',
+      form: 'name of an LED, or none',
+      pattern: /^[^\s/.][^\s/]{0,62}$/,
+      help: 'the LED that shows how the box is; unless one is named, the one that the board calls `status`',
+    },
+    resetButton: {
+      type: 'branch',
+      help: 'the button on the case that brings the box back to factory settings',
+      entries: {
+        enabled: { type: 'boolean', default: true, help: 'whether it does anything' },
+        device: {
+          type: 'string',
+          form: 'name of an input device',
+          pattern: /^[\x21-\x7e][\x20-\x7e]{0,79}$/,
+          help: 'its device, as the kernel names it; none: whichever the board has (gpio-keys, adc-keys)',
+        },
+        key: {
+          type: 'integer',
+          min: 1,
+          max: 767,
+          default: 408,
+          help: 'code of its key (linux/input-event-codes.h): 408 KEY_RESTART, 256 BTN_0',
+        },
+      },
+    },
     realtime: {
       type: 'boolean',
       default: true,

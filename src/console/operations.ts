@@ -79,6 +79,8 @@ export interface Operations {
   requestUpload(): Promise<{ readonly destinations: readonly string[] }>;
   /** @throws {WeirError} NOT_AVAILABLE, VERB_FAILED */
   requestSystem(request: SystemRequest): Promise<{ readonly request: SystemRequest }>;
+  /** @throws {WeirError} NOT_AVAILABLE without an LED. */
+  identify(): Promise<{ readonly led: string; readonly seconds: number }>;
   supportBundle(order: { readonly print: boolean }): Promise<SupportBundle>;
   /** Names of configurations that were put aside. */
   savedConfigurations(): Promise<readonly string[]>;

@@ -33,6 +33,7 @@ export class SerialConsole implements Closeable {
   #settings: SerialSettings = { port: undefined, baud: 0 };
   #stop: AbortController | undefined;
   #serving: Promise<void> = Promise.resolve();
+  #terminal: Terminal | undefined;
 
   constructor(options: {
     console: Console;
@@ -59,6 +60,11 @@ export class SerialConsole implements Closeable {
     const stop = new AbortController();
     this.#stop = stop;
     this.#serving = before.then(() => this.#serve({ ...settings, port: path }, stop.signal));
+  }
+
+  /** Tells whoever is there, logged in or not. */
+  announce(text: string): void {
+    this.#terminal?.write(`\n*** ${text}\n`);
   }
 
   async #end(why: string): Promise<void> {
@@ -137,6 +143,7 @@ export class SerialConsole implements Closeable {
     using _ = this.#clock.every(holdersCheckMs, look);
     while (!stop.aborted && !port.stream.destroyed) {
       const terminal = new Terminal(port.stream);
+      this.#terminal = terminal;
       const leave = () => this.#console.dismiss(terminal, String(stop.reason));
       stop.addEventListener('abort', leave, { once: true });
       try {
@@ -149,6 +156,7 @@ export class SerialConsole implements Closeable {
         }
       } finally {
         stop.removeEventListener('abort', leave);
+        this.#terminal = undefined;
         terminal.hangUp('the session is over');
       }
     }

@@ -1,5 +1,5 @@
 import type { Clock } from '#base';
-import type { Board, FlashWear, Resolver } from '#hal';
+import type { Board, FlashWear, LedPattern, Resolver } from '#hal';
 
 /** What this box is. */
 export interface VersionStatus {
@@ -47,6 +47,11 @@ export interface SystemStatus extends VersionStatus {
   readonly flash: readonly FlashWear[];
   /** In the order they are asked in. */
   readonly nameServers: readonly string[];
+  /** All LEDs of the board, by their names. */
+  readonly leds: readonly string[];
+  /** The one that shows how the box is, and how it is lit; null where there is none. */
+  readonly statusLed: { readonly name: string; readonly shows: LedPattern | null } | null;
+  readonly resetButton: { readonly device: string; readonly key: number } | null;
 }
 
 export async function systemStatus(options: {
@@ -54,9 +59,10 @@ export async function systemStatus(options: {
   readonly resolver: Resolver;
   readonly version: string;
   readonly name: string;
+  readonly panel?: Pick<SystemStatus, 'leds' | 'statusLed' | 'resetButton'>;
   readonly store?: { readonly device: { readonly id: string }; readonly bootEpoch: number } | undefined;
 }): Promise<SystemStatus> {
-  const { board, resolver, version, name, store } = options;
+  const { board, resolver, version, name, store, panel } = options;
   const [known, facts, load, flash] = await Promise.all([
     versionStatus(board, version),
     board.facts(),
@@ -79,6 +85,7 @@ export async function systemStatus(options: {
     temperatureC: load.temperatureMilliC === undefined ? null : load.temperatureMilliC / 1000,
     flash,
     nameServers: resolver.nameServers,
+    ...(panel ?? { leds: [], statusLed: null, resetButton: null }),
   };
 }
 

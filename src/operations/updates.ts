@@ -51,6 +51,11 @@ export class Updates {
     this.#version = options.version;
   }
 
+  /** A version is being written. */
+  get installing(): boolean {
+    return this.#installing;
+  }
+
   /** @throws {WeirError} NOT_AVAILABLE on a machine that is not a flashed gateway. */
   async status(): Promise<UpdateStatus> {
     return parseUpdateStatus(await this.#run(['status']), this.#version);

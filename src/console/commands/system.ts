@@ -29,6 +29,14 @@ export const systemCommands = [
     render: ({ now, synchronised }: ClockStatus) =>
       renderFacts({ now, synchronised: synchronised ? 'yes' : 'no: times in records are corrected later' }),
   }),
+  command({
+    path: 'request system identify',
+    help: 'the LED of the box shows for a minute which one it is',
+    needs: 'operator',
+    run: ({ operations }) => operations.identify(),
+    render: ({ led, seconds }: { led: string; seconds: number }) =>
+      `${led} blinks twice and pauses, for ${seconds} s\n`,
+  }),
   request('restart', 'ends Weir and starts it again, with all values that wait for it', 'All viewers end.'),
   request('reboot', 'starts the box again', 'The box starts again, and all viewers end.'),
   request('power-off', 'switches the box off', 'The box stays off until it is switched on by hand.'),
@@ -104,6 +112,13 @@ function renderSystem(status: SystemStatus): string {
     temperature: status.temperatureC === null ? undefined : `${status.temperatureC} °C`,
     ...Object.fromEntries(flash),
     'name servers': status.nameServers.join(' ') || 'none',
+    LEDs: status.leds.join(', ') || undefined,
+    'status LED': status.statusLed
+      ? `${status.statusLed.name}, ${status.statusLed.shows ?? 'cannot be lit'}`
+      : undefined,
+    'reset button': status.resetButton
+      ? `${status.resetButton.device}, key ${status.resetButton.key}`
+      : undefined,
   });
 }
 
