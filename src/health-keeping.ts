@@ -7,6 +7,9 @@ import { ProofOfHealth, Watchdog } from './health/index.ts';
 import type { Updates } from './operations/index.ts';
 import { selfTest } from './self-test.ts';
 
+/** Alarms of a box that does not know, or cannot use, what was configured. */
+const noConfiguration: ReadonlySet<string> = new Set(['config.damaged', 'config.unread']);
+
 /**
  * Tells those outside how the appliance is: the supervisor, that it lives; on a flashed gateway the slot it runs from, that
  * this version does its work here.
@@ -52,9 +55,10 @@ export class HealthKeeping implements Closeable {
 
   async #test(): Promise<void> {
     const { dataDir, alarms, clock, log } = this.#options;
-    if (alarms.standing().some(({ name }) => name === 'config.damaged')) {
+    const unusable = alarms.standing().find(({ name }) => noConfiguration.has(name));
+    if (unusable) {
       throw new WeirError('SELF_TEST_FAILED', 'the configuration of this box cannot be used', {
-        advice: 'see the alarm config.damaged; a commit puts it right',
+        advice: `see the alarm ${unusable.name}`,
       });
     }
     if (this.#appliance.config && !this.#appliance.relay) {

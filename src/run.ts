@@ -1,6 +1,15 @@
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { Alarms, CloseStack, createLog, describeError, type Log, systemClock, weirVersion } from '#base';
+import {
+  Alarms,
+  CloseStack,
+  createLog,
+  describeError,
+  type Log,
+  systemClock,
+  weirVersion,
+  within,
+} from '#base';
 import { openLinuxHal } from '#hal';
 import { Appliance } from './appliance.ts';
 import { Configurations, unconfigured } from './config/index.ts';
@@ -18,6 +27,9 @@ const endMs = 10_000;
  * what is long dead, and stays so: 28 KiB a viewer at 2,000 viewers. Set here, it holds however the daemon was started.
  */
 const keepYoungHeapSmall = '--semi-space-growth-factor=1';
+
+/** How long a start waits for the data folder itself. */
+const folderMs = 5000;
 
 /** The appliance: relays until SIGTERM or SIGINT. `consolePort`: where the console is unless the configuration says where. */
 export async function run(
@@ -47,7 +59,9 @@ export async function run(
   });
   // Who read our log may go away; viewers stay.
   process.stdout.on('error', () => {});
-  await makeDataFolder(dataDir);
+  const folderMade = makeDataFolder(dataDir);
+  // A disk that does not answer is said by whatever is to be read there.
+  if (await within(folderMade, folderMs, clock)) await folderMade;
   const stop = stopSignal(log);
   await using box = new CloseStack();
   const alarms = new Alarms({ clock, log });
@@ -63,7 +77,12 @@ export async function run(
   const operations = operationsOf(parts, facts);
   const operator = box.use(new OperatorConsole({ box: parts, operations, clock, log }));
   box.use(
-    await openControl(dataDir, { commands: controlCommands(operations), streams: operator.streams }, log),
+    await openControl(
+      dataDir,
+      { commands: controlCommands(operations), streams: operator.streams },
+      log,
+      clock,
+    ),
   );
   const folder = join(dataDir, 'config');
   configurations = await Configurations.open({ file: configFile, folder, consolePort, clock, log, alarms });

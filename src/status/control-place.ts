@@ -1,12 +1,18 @@
 /** Where the control socket of a data folder is: in it, or, when that cannot be written, in `/run`. */
 import { createHash } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { describeError, isWeirError, type Log } from '#base';
+import { type Clock, describeError, isWeirError, type Log, WeirError, within } from '#base';
 import { askControl, openControlStream } from './control-client.ts';
 import { ControlServer, type ControlServices } from './control-server.ts';
 import type { ControlStream } from './control-stream.ts';
 
 const usual = (dataDir: string): string => join(dataDir, 'control.sock');
+
+const probe = (dataDir: string): string => join(dataDir, 'control.probe');
+
+/** After so long a disk that does not answer is not waited for. */
+const usualMs = 5000;
 
 /** Another for each data folder. */
 const fallback = (dataDir: string): string =>
@@ -21,9 +27,10 @@ export async function openControl(
   dataDir: string,
   services: ControlServices,
   log: Log,
+  clock: Clock,
 ): Promise<ControlServer> {
   try {
-    return await ControlServer.open(usual(dataDir), services, log);
+    return await usualControl(dataDir, services, log, clock);
   } catch (error) {
     if (!isWeirError(error, 'SOCKET_FAILED') || error.cause === undefined) throw error;
     const path = fallback(dataDir);
@@ -31,6 +38,26 @@ export async function openControl(
     log.warn('control socket elsewhere', { path, error: describeError(error) });
     return control;
   }
+}
+
+/** Making a socket stops everything until the disk answers; so a thread of its own asks before, which may wait. */
+async function usualControl(
+  dataDir: string,
+  services: ControlServices,
+  log: Log,
+  clock: Clock,
+): Promise<ControlServer> {
+  if (await within(tryToWrite(probe(dataDir)), usualMs, clock)) {
+    return await ControlServer.open(usual(dataDir), services, log);
+  }
+  const cause = new WeirError('TIMED_OUT', `the disk with ${dataDir} does not answer`);
+  throw new WeirError('SOCKET_FAILED', cause.message, { cause });
+}
+
+/** That it cannot be written is an answer, too. */
+async function tryToWrite(path: string): Promise<void> {
+  await writeFile(path, '');
+  await rm(path);
 }
 
 /**

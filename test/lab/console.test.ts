@@ -50,7 +50,7 @@ describe('lab: the console', function () {
     // The cable itself is a program that has the port open.
     assert.match(
       await ann.command('show alarms'),
-      /console\.port-shared .* socat \(\d+\) has the console's port/,
+      /console\.port-shared[\s\S]* socat \(\d+\) has the console's port/,
     );
     assert.match(await ann.command('show relay'), /^version .*\n[\s\S]*wan +wan0 +up/);
     ann.type('exit\r');
@@ -248,7 +248,7 @@ describe('lab: the console', function () {
       ...['-c', 'configure', '-c', 'delete console port', '-c', 'commit'],
       ...['-c', `set console port ${cable.near}`, '-c', 'commit'],
     );
-    const wanted = /port-shared.* agetty \(\d+\).*takes away what is typed/;
+    const wanted = /port-shared[\s\S]* agetty \(\d+\).*takes away what is typed/;
     let alarms = '';
     for (const until = Date.now() + 15_000; !wanted.test(alarms); ) {
       assert.ok(Date.now() < until, alarms);

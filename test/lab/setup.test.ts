@@ -64,6 +64,7 @@ describe('lab: a box as it comes from the factory', function () {
     await answer(/toward the viewers.*\(access\)\? /, 'lan0');
     await answer(/Address of wan0/, `${world.wan.address4}/24`);
     await answer(/Default gateway/, '');
+    await answer(/Name servers/, '');
     await answer(/Address of lan0/, 'keep');
     await answer(/TCP ports of the origins/, '554');
     await answer(/Who gets the records/, '203.0.113.98');

@@ -52,10 +52,12 @@ describe('the health of the appliance', function () {
     assert.deepEqual(hal.rootVerbs.asked, []);
   });
 
-  it('is not proven to the slot by a version that cannot use the configuration it found', async () => {
-    alarms.raise({ name: 'config.damaged', severity: 'critical', text: 'nothing earlier is kept' });
-    await using _ = await keep();
-    assert.match(unproven(), /the configuration of this box cannot be used/);
-    assert.deepEqual(hal.rootVerbs.asked, []);
-  });
+  for (const name of ['config.damaged', 'config.unread']) {
+    it(`is not proven to the slot by a version that cannot use the configuration it found: ${name}`, async () => {
+      alarms.raise({ name, severity: 'critical', text: 'nothing earlier is kept' });
+      await using _ = await keep();
+      assert.match(unproven(), /the configuration of this box cannot be used/);
+      assert.deepEqual(hal.rootVerbs.asked, []);
+    });
+  }
 });

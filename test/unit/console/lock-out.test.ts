@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { Alarms, silentLog } from '#base';
 import { SimSerialPorts } from '../../../hal/sim/serial-ports.ts';
 import { type Configurations, unconfigured } from '../../../src/config/index.ts';
@@ -25,17 +27,8 @@ describe('the serial console of a box that is configured', function () {
   let ann: Operator;
   let there: Operator;
 
-  before(async () => {
-    [hash, otherHash] = await Promise.all([hashPassword(password), hashPassword(otherPassword)]);
-  });
-  beforeEach(async () => {
-    folder = await BoxFolder.make();
-    clock = new HandClock();
-    const box = await folder.open(clock);
-    configurations = box.configurations;
-    ports = new SimSerialPorts();
-    ann = new Operator(ports.plugIn(consolePort), 10_000);
-    there = new Operator(ports.plugIn(otherPort), 10_000);
+  /** The console of the box as it is now. */
+  const makeConsole = (): OperatorConsole => {
     const parts = {
       config: () => configurations.config ?? unconfigured,
       configurations: () => configurations,
@@ -51,8 +44,23 @@ describe('the serial console of a box that is configured', function () {
       },
       alarms: async () => ({ standing: [], ended: [] }),
     } as unknown as Operations;
-    console = new OperatorConsole({ box: parts, operations, clock, log: silentLog });
-    configurations.changed.on(() => console.reconfigure());
+    const made = new OperatorConsole({ box: parts, operations, clock, log: silentLog });
+    configurations.changed.on(() => made.reconfigure());
+    return made;
+  };
+
+  before(async () => {
+    [hash, otherHash] = await Promise.all([hashPassword(password), hashPassword(otherPassword)]);
+  });
+  beforeEach(async () => {
+    folder = await BoxFolder.make();
+    clock = new HandClock();
+    const box = await folder.open(clock);
+    configurations = box.configurations;
+    ports = new SimSerialPorts();
+    ann = new Operator(ports.plugIn(consolePort), 10_000);
+    there = new Operator(ports.plugIn(otherPort), 10_000);
+    console = makeConsole();
   });
   afterEach(async () => {
     await console.close();
@@ -236,5 +244,30 @@ describe('the serial console of a box that is configured', function () {
     goOn();
     await changed;
     assert.equal(configurations.config?.system.logLevel, 'debug');
+  });
+
+  it('lets who has the cable only look while the configuration cannot be read, and asks who they are when it was', async () => {
+    await withAnn();
+    await console.close();
+    await configurations.close();
+    // Who reads a pipe waits until somebody writes.
+    const text = await readFile(folder.file);
+    await rm(folder.file);
+    execFileSync('mkfifo', ['-m', '600', folder.file]);
+    const opening = folder.open(clock);
+    await settled();
+    await clock.pass(10_000, 10_000);
+    configurations = (await opening).configurations;
+    console = makeConsole();
+    console.openSerial(ports, consolePort);
+    ann.type('\r');
+    await ann.sees(/could not be read, and its users with it[\s\S]*console@weir> $/);
+    assert.doesNotMatch(ann.transcript, /This box has no configuration/);
+    assert.match(await ann.command('configure'), /"configure" is unknown here/);
+    assert.match(await ann.command('show configuration'), /error: the configuration could not be read yet/);
+    await writeFile(folder.file, text);
+    await ann.sees(/there are users from now on: log in as one of them\r\n/);
+    await ann.logIn('ann', password);
+    assert.equal(await ann.command('configure'), '');
   });
 });

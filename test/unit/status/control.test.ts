@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isWeirError, silentLog } from '#base';
+import { isWeirError, silentLog, systemClock } from '#base';
 import { openControlStream } from '../../../src/status/control-client.ts';
 import {
   askControl,
@@ -13,6 +14,7 @@ import {
   type ControlStream,
   openControl,
 } from '../../../src/status/index.ts';
+import { HandClock, settled } from '../session/scripted.ts';
 
 describe('control socket', () => {
   let folder: string;
@@ -162,13 +164,26 @@ describe('control socket', () => {
         return false;
       }
     })();
+    (mayRun ? it : it.skip)('is in /run, too, when the disk of that folder does not answer', async () => {
+      // Who writes to a pipe waits until somebody reads.
+      execFileSync('mkfifo', [join(folder, 'control.probe')]);
+      const clock = new HandClock();
+      const opening = openControl(folder, { commands: {} }, silentLog, clock);
+      await settled();
+      await clock.pass(5000, 5000);
+      server = await opening;
+      assert.match(server.path, /^\/run\/weir-[0-9a-f]{16}\.sock$/);
+      // It answers after all; nobody needs that any more.
+      await readFile(join(folder, 'control.probe'));
+    });
+
     (mayRun ? it : it.skip)('is in /run, where who asks for that folder finds it', async () => {
       const none = join(folder, 'none');
       const services = { commands: { hello: async () => ({ ok: 1 }) } };
-      server = await openControl(none, services, silentLog);
+      server = await openControl(none, services, silentLog, systemClock);
       assert.match(server.path, /^\/run\/weir-[0-9a-f]{16}\.sock$/);
       assert.deepEqual(await askDaemon(none, 'hello'), { ok: 1 });
-      await assert.rejects(openControl(none, services, silentLog), /another Weir runs/);
+      await assert.rejects(openControl(none, services, silentLog, systemClock), /another Weir runs/);
       await server.close();
       await assert.rejects(askDaemon(none, 'hello'), (error) => {
         assert.ok(isWeirError(error, 'CONTROL_UNREACHABLE'));
