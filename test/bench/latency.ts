@@ -3,6 +3,7 @@ import { mustBeWhole, whileOnTime } from './checks.ts';
 import type { BusyReport } from './daemon.ts';
 import { type Spread, spreadOf, spreadText } from './figures.ts';
 import { dropMedia, type Latency, Load } from './load/index.ts';
+import { steerReceiving } from './pinned-world.ts';
 import { below, type Report } from './report.ts';
 import { feed, openScene, type Place, type Scene } from './scene.ts';
 
@@ -25,8 +26,10 @@ interface Way {
 interface Round {
   /** Past Weir: the box forwards the packets in the kernel. */
   readonly direct: Way;
-  /** Through it; all viewers receive. */
+  /** Through it; all viewers receive, in the sender's time. */
   readonly relayed: Way;
+  /** The same, taken in by the viewers' own processor; undefined where there is one for all. */
+  readonly steered: Way | undefined;
   /** Through it; one viewer in ten receives, and the media of the others is dropped where it enters their host. */
   readonly sampled: Way | undefined;
 }
@@ -34,8 +37,11 @@ interface Round {
 const keys = { p50: 'p50Ns', p99: 'p99Ns', 'p99.9': 'p999Ns' } as const;
 type Percentile = keyof typeof keys;
 
+/** Who takes in what the viewers get. */
+type Taking = 'steered' | 'receive' | 'sampled';
+
 interface Row {
-  readonly viewers: 'receive' | 'sampled';
+  readonly viewers: Taking;
   readonly javascript: 'idle' | 'busy';
   readonly percentile: Percentile;
   readonly directMs: Spread;
@@ -71,15 +77,16 @@ export async function benchLatency(options: LatencyBenchOptions): Promise<Report
     measured.push(round);
     const p50 = ({ p50Ns }: Latency) => `${(p50Ns / 1e6).toFixed(3)} ms`;
     progress(
-      `latency: round ${number}: p50 direct ${p50(round.direct.idle)}, relayed ${p50(round.relayed.idle)}, while busy ${p50(round.relayed.busy)}`,
+      `latency: round ${number}: p50 direct ${p50(round.direct.idle)}, relayed ${p50((round.steered ?? round.relayed).idle)}, while busy ${p50((round.steered ?? round.relayed).busy)}`,
     );
   }
-  const rows = (viewers < sampleOf ? (['receive'] as const) : (['receive', 'sampled'] as const)).flatMap(
-    (who) =>
+  const rows = (['steered', 'receive', 'sampled'] as const)
+    .filter((who) => measured.every((round) => wayOf(round, who)))
+    .flatMap((who) =>
       (['idle', 'busy'] as const).flatMap((javascript) =>
         (Object.keys(keys) as Percentile[]).map((percentile) => rowOf(who, javascript, percentile, measured)),
       ),
-  );
+    );
   const stalls = spreadOf(measured.map(({ relayed }) => relayed.javascript.longestStallMs));
   const collections = spreadOf(measured.map(({ relayed }) => relayed.javascript.collections));
   const transactions = spreadOf(measured.map(({ relayed }) => relayed.javascript.transactions));
@@ -93,7 +100,8 @@ export async function benchLatency(options: LatencyBenchOptions): Promise<Report
         below(`added p50, ${whoText[who]}, JavaScript ${javascript}`, addedMs.median, 0.2, ' ms'),
       ),
     notes: [
-      `all receive: taking their packets in, which other machines would do, is in the sender's time; 1 of ${sampleOf} receives: the others' media is dropped where it enters their host`,
+      `the source stamps each packet right before it sends it; it has arrived when the viewers' NIC hands it to their kernel (SO_TIMESTAMPNS), whoever works for that host then`,
+      `${whoText.steered}: their host's processor takes the packets in, as with machines of their own; ${whoText.receive}: veth lets the box do it; ${whoText.sampled}: so too, but the others' media is dropped where it enters their host`,
       `busy: ${spreadText(collections, 0)} garbage collections in ${seconds + busyWarmUpMs / 1000} s, the event loop stalled for up to ${spreadText(stalls, 0)} ms; a thread of the daemon made ${spreadText(transactions, 0)} SQLite transactions durable, the slowest in ${spreadText(slowest, 0)} ms`,
       ...(repeated > 0 ? [`${repeated} rounds were taken again, because the source was held up`] : []),
     ],
@@ -104,12 +112,17 @@ export async function benchLatency(options: LatencyBenchOptions): Promise<Report
 async function measureRound(scene: Scene, viewers: number, seconds: number): Promise<Round> {
   // One viewer past Weir: the source would serve more of them one after the other.
   const direct = await measureWay(scene, scene.direct, seconds, async (load) => void (await load.add(1)));
-  const relayed = await measureWay(
-    scene,
-    scene.relayed,
-    seconds,
-    async (load) => void (await load.add(viewers)),
-  );
+  const all = async (load: Load): Promise<void> => void (await load.add(viewers));
+  const relayed = await measureWay(scene, scene.relayed, seconds, all);
+  const { host } = scene.world.viewer;
+  let steered: Way | undefined;
+  if (await steerReceiving(host, 'eth0', 'receiver')) {
+    try {
+      steered = await measureWay(scene, scene.relayed, seconds, all);
+    } finally {
+      await steerReceiving(host, 'eth0', 'sender');
+    }
+  }
   const sampled =
     viewers < sampleOf
       ? undefined
@@ -120,7 +133,7 @@ async function measureRound(scene: Scene, viewers: number, seconds: number): Pro
             await load.addDropped(sampleOf / 2 - 1);
           }
         });
-  return { direct, relayed, sampled };
+  return { direct, relayed, steered, sampled };
 }
 
 async function measureWay(
@@ -158,14 +171,17 @@ async function latencyOf(load: Load, seconds: number): Promise<Latency> {
   return latency;
 }
 
+const wayOf = (round: Round, viewers: Taking): Way | undefined =>
+  ({ steered: round.steered, receive: round.relayed, sampled: round.sampled })[viewers];
+
 function rowOf(
-  viewers: Row['viewers'],
+  viewers: Taking,
   javascript: Row['javascript'],
   percentile: Percentile,
   rounds: readonly Round[],
 ): Row {
   const key = keys[percentile];
-  const through = (round: Round) => (viewers === 'sampled' && round.sampled) || round.relayed;
+  const through = (round: Round) => wayOf(round, viewers) ?? round.relayed;
   const spread = (value: (round: Round) => number) => spreadOf(rounds.map((round) => value(round) / 1e6));
   return {
     viewers,
@@ -177,7 +193,11 @@ function rowOf(
   };
 }
 
-const whoText = { receive: 'all receive', sampled: `1 of ${sampleOf} receives` } as const;
+const whoText = {
+  steered: 'all receive by themselves',
+  receive: "all receive in the box's time",
+  sampled: `1 of ${sampleOf} receives`,
+} as const;
 
 const cells = ({ viewers, javascript, percentile, directMs, relayedMs, addedMs }: Row): readonly string[] => [
   whoText[viewers],

@@ -20,12 +20,42 @@ export function pinnedWorld(world: World): World {
   };
 }
 
+/**
+ * What comes in by a device of a pinned host is taken in by that host's processors (receive packet steering), as between
+ * machines; or, as veth does it by itself, in the time of whoever sends. False where nothing is pinned: all of it is one
+ * processor's work then.
+ */
+export async function steerReceiving(
+  host: Host,
+  device: string,
+  to: 'receiver' | 'sender',
+): Promise<boolean> {
+  if (!(host instanceof PinnedHost)) return false;
+  const mask = host.processors.reduce((bits, processor) => bits | (1n << BigInt(processor)), 0n);
+  const words = to === 'sender' ? '0' : maskWords(mask);
+  await host.run('sh', [
+    '-c',
+    `for queue in /sys/class/net/${device}/queues/rx-*; do echo ${words} > "$queue/rps_cpus" || exit 1; done`,
+  ]);
+  return true;
+}
+
+/** In words of 32 bits, as the kernel reads them: `1,00000000` is processor 32. */
+function maskWords(mask: bigint): string {
+  const words = [(mask & 0xffff_ffffn).toString(16)];
+  for (let left = mask >> 32n; left > 0n; left >>= 32n) {
+    words[0] = (words[0] ?? '').padStart(8, '0');
+    words.unshift((left & 0xffff_ffffn).toString(16));
+  }
+  return words.join(',');
+}
+
 class PinnedHost extends Host {
-  readonly #processors: readonly number[];
+  readonly processors: readonly number[];
 
   constructor(host: Host, processors: readonly number[]) {
     super(host.name, host.namespace);
-    this.#processors = processors;
+    this.processors = processors;
   }
 
   override spawn(
@@ -33,7 +63,7 @@ class PinnedHost extends Host {
     args: readonly string[] = [],
     options: HostProcessOptions = {},
   ): Promise<HostProcess> {
-    return super.spawn('taskset', ['--cpu-list', this.#processors.join(','), command, ...args], options);
+    return super.spawn('taskset', ['--cpu-list', this.processors.join(','), command, ...args], options);
   }
 }
 
