@@ -67,4 +67,16 @@ describe('the watch over leases', () => {
     watch.look(nic);
     assert.deepEqual(standing(), []);
   });
+
+  it('names who has a static IPv4 address, which the box goes on to use, and what to do (RFC 5227 s.2.4)', () => {
+    const nic = hal.nics.get('wan');
+    const holder = '02:00:00:00:00:99';
+    const taken = { address: '203.0.113.1', prefixLength: 24, duplicate: true, holder } as const;
+    watch.look({ ...nic, addresses: [taken] });
+    const [alarm] = alarms.standing().filter(({ name }) => name === 'nic.duplicateAddress');
+    assert.equal(
+      alarm?.text,
+      `${holder} has 203.0.113.1, too: what is for wan0 may go there, give one of the two another address`,
+    );
+  });
 });
