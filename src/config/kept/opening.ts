@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Alarms, type Clock, describeError, type Log } from '#base';
 import { checkConfig } from '../parse.ts';
 import type { RawBranch } from '../raw-tree.ts';
@@ -185,8 +186,11 @@ async function settleUnconfirmed(
 ): Promise<RevertedCommit | undefined> {
   const { folder } = disk;
   const unconfirmed = await folder.unconfirmed();
+  // Past commits may be damaged: what is in force was confirmed, whatever its number.
+  const over = (commit: UnconfirmedCommit) =>
+    commit.number <= newest || isDeepStrictEqual(commit.tree, active?.commit.tree);
   const reverted =
-    unconfirmed === undefined || unconfirmed.number <= newest
+    unconfirmed === undefined || over(unconfirmed)
       ? await folder.reverted()
       : revertedCommit(
           unconfirmed,

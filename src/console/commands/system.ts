@@ -7,7 +7,7 @@ import type {
 } from '../../operations/index.ts';
 import { command } from '../command.ts';
 import { renderFacts } from '../render/index.ts';
-import { confirm, unasked } from './confirm.ts';
+import { confirm, confirmStart, unasked } from './confirm.ts';
 
 export const systemCommands = [
   command({
@@ -71,7 +71,9 @@ function request(verb: SystemRequest, help: string, what: string) {
     needs: 'administrator',
     parameters: [unasked],
     run: async (context, args) => {
-      await confirm(context, args.get('confirmed'), what);
+      // Of Weir alone a restart leaves what waits as it is.
+      const ask = verb === 'restart' ? confirm : confirmStart;
+      await ask(context, args.get('confirmed'), what);
       return context.operations.requestSystem(verb);
     },
     render: () => `${verb}: begun\n`,

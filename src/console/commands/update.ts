@@ -1,7 +1,7 @@
 import type { InstallProgress, ResetOrder, SlotStatus, UpdateStatus } from '../../operations/index.ts';
 import { command } from '../command.ts';
 import { renderTable } from '../render/index.ts';
-import { confirm, unasked } from './confirm.ts';
+import { confirm, confirmStart, unasked } from './confirm.ts';
 
 export const updateCommands = [
   command({
@@ -43,7 +43,9 @@ export const updateCommands = [
     ],
     run: async (context, args) => {
       const reboot = args.get('at-next-start') === undefined;
-      if (reboot) await confirm(context, args.get('confirmed'), 'The box starts again, and all viewers end.');
+      if (reboot) {
+        await confirmStart(context, args.get('confirmed'), 'The box starts again, and all viewers end.');
+      }
       return context.operations.activateUpdate({ reboot });
     },
     render: ({ slot, version }: SlotStatus) =>

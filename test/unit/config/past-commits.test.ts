@@ -53,4 +53,19 @@ describe('past commits', () => {
     assert.deepEqual(bench.box.follower.names, ['a']);
     assert.deepEqual((await readdir(bench.folder.path)).toSorted(), ['config', 'weir.json']);
   });
+
+  it('of which the newest is damaged do not make what was confirmed look as if it had been taken back', async () => {
+    await commit('a');
+    await bench.tryOut('b');
+    const unconfirmed = join(bench.folder.folder, 'unconfirmed.json');
+    const kept = await readFile(unconfirmed);
+    await bench.configurations.confirm();
+    // As after a power cut right behind the moment from which it counts.
+    await writeFile(unconfirmed, kept);
+    await writeFile(join(bench.folder.folder, 'commit-00000002.json'), 'torn');
+    await open();
+    assert.equal(inForce(), 'b');
+    assert.equal(bench.configurations.reverted(), undefined);
+    assert.deepEqual(standing(bench.box), []);
+  });
 });

@@ -247,6 +247,18 @@ describe('the configuration mode of the console', () => {
     assert.equal(configurations.config?.system.logLevel, 'warn');
   });
 
+  it('says before the box is started again that a commit which waits goes back then', async () => {
+    await console.command('set system logLevel debug');
+    await console.command('commit confirmed 5');
+    console.type('run request system reboot\r');
+    await console.sees(/The commit of ann that waits to be confirmed goes back\. Go on\? \[yes\/no\] $/);
+    console.type('no\r');
+    await console.sees(/# $/);
+    await console.command('confirm');
+    console.type('run request system reboot\r');
+    await console.sees(/all viewers end\. Go on\? \[yes\/no\] $/);
+  });
+
   it('checks without changing anything, and says why a commit would be refused', async () => {
     assert.match(await console.command('commit check'), /nothing is changed/);
     await console.command('set system logLevel debug');
