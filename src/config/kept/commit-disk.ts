@@ -63,6 +63,11 @@ export class CommitDisk {
     }
   }
 
+  /** Does `work`, which makes room rather than takes it, and which is not to be begun twice. */
+  async tidy(work: () => Promise<void>): Promise<void> {
+    await this.#turn.run(work);
+  }
+
   /** Resolves when nothing is written any more, or it is given up. */
   async idle(): Promise<void> {
     await this.#turn.run(async () => {}).catch(() => {});

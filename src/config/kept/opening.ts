@@ -58,7 +58,7 @@ async function settlePrepared({ disk, log }: OpeningOptions, read: ReadFile): Pr
   if (prepared === undefined) return;
   const made = read.kind !== 'missing' && read.sha256 === prepared.fileSha256;
   await disk
-    .store(() => (made ? folder.keepPrepared(prepared) : folder.discardPrepared()))
+    .tidy(() => (made ? folder.keepPrepared(prepared) : folder.discardPrepared()))
     .catch((error) => log.warn('prepared commit not settled', { error: describeError(error) }));
 }
 

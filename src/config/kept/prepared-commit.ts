@@ -67,6 +67,6 @@ export class PreparedCommit {
   }
 
   async #try(otherwise: string, work: () => Promise<void>): Promise<void> {
-    await this.#disk.store(work).catch((error) => this.#log.warn(otherwise, { error: describeError(error) }));
+    await this.#disk.tidy(work).catch((error) => this.#log.warn(otherwise, { error: describeError(error) }));
   }
 }

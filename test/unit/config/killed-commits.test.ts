@@ -38,7 +38,7 @@ async function nameOnDisk(folder: BoxFolder): Promise<string> {
 
 describe('a box that is killed while it commits', () => {
   it('begins with what was in force before or with the whole commit, and says what it took back', async function () {
-    this.timeout(kills * 2000);
+    this.timeout(kills * 6000);
     const random = randomOf(seed);
     await using folder = await BoxFolder.make();
     let durable = '-';
