@@ -95,6 +95,17 @@ describe('the appliance', function () {
     assert.equal(box.config, undefined);
   });
 
+  it('begins with what is found late as a start does: what cannot be started is tried again', async () => {
+    const box = await open(undefined);
+    await box.begin(configOf({}, { device: 'eth9' }));
+    assert.equal(box.relay, undefined);
+    assert.deepEqual(standing(), ['relay.notStarted']);
+    await box.begin(configOf({ rtsp: { ports: [8554] } }));
+    assert.deepEqual(ports(), [8554]);
+    assert.deepEqual(standing(), []);
+    assert.equal(openNow, 1);
+  });
+
   it('holds back what is not live, says what that is, and has it after a restart', async () => {
     const box = await open(configOf());
     const next = configOf({ engineThreads: 3, ringSeconds: 9 }, {}, { realtime: false });
