@@ -44,9 +44,13 @@ describe('the factory reset', () => {
   const order = (line: string) => {
     // Asked to start the box again, it fails unless the order stands written by then.
     const systemctl = join(bin, 'systemctl');
-    writeFileSync(systemctl, `#!/bin/sh\n[ "$*" = '--no-block reboot' ] && [ -s ${data}/factory-reset ]\n`, {
-      mode: 0o755,
-    });
+    writeFileSync(
+      systemctl,
+      `#!/bin/sh\n[ "$*" = '--no-block reboot' ] && [ -s ${data}/factory-reset ] && kill -TERM $PPID\n`,
+      {
+        mode: 0o755,
+      },
+    );
     const { stdout } = spawnSync('dash', [join(libexec, 'verb-factory-reset')], {
       encoding: 'utf8',
       input: line,

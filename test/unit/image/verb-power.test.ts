@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const program = join(import.meta.dirname, '..', '..', '..', 'image', 'libexec', 'verb-power');
@@ -14,6 +16,17 @@ describe('what Weir may ask about power', () => {
     assert.equal(ask('\n', 'echo told:'), 'told: --no-block reboot\nok\n');
     assert.equal(ask('', 'true'), 'ok\n');
     assert.match(ask('\n', 'false'), /^failed refused \S/);
+  });
+
+  it('says so though systemd ends it with everything else', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'weir-verb-power-'));
+    const systemctl = join(folder, 'systemctl');
+    writeFileSync(systemctl, '#!/bin/sh\nkill -TERM $PPID\n', { mode: 0o755 });
+    try {
+      assert.equal(ask('\n', systemctl), 'ok\n');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('takes no words', () => {
