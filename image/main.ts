@@ -104,7 +104,7 @@ async function verify(
   });
   progress('the same again');
   const second = await buildImage(inputs, again, progress);
-  const different = (['slot', 'image', 'sbom'] as const).filter(
+  const different = (['slot', 'image', 'payload', 'sbom'] as const).filter(
     (name) => built.hashes[name] !== second.hashes[name],
   );
   if (different.length > 0) {
@@ -120,7 +120,7 @@ function report(built: BuiltImage, seconds: number): void {
   const mebibytes = (file: string) => `${(statSync(file).size / 2 ** 20).toFixed(1)} MiB`;
   const name = (file: string) => relative(process.cwd(), file);
   console.log(`${name(built.compressed)}  ${mebibytes(built.compressed)}  sha256 ${built.hashes.image}`);
-  console.log(`${name(built.bundle)}  ${mebibytes(built.bundle)}`);
+  console.log(`${name(built.bundle)}  ${mebibytes(built.bundle)}  payload sha256 ${built.hashes.payload}`);
   console.log(`${name(built.sbom)}  sha256 ${built.hashes.sbom}`);
   console.log(`slot  ${mebibytes(built.slot)}  sha256 ${built.hashes.slot}  root hash ${built.rootHash}`);
   console.log(`built in ${seconds} s`);
