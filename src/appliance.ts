@@ -74,6 +74,11 @@ export class Appliance implements Closeable, Follower {
     });
   }
 
+  /** Where the box is not up, nothing is known of the machine. */
+  async check(next: Config): Promise<void> {
+    await this.#machine?.relay?.check(next);
+  }
+
   begin(config: Config): Promise<void> {
     return this.#inTurn(() => {
       this.#wanted = config;

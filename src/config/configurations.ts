@@ -180,6 +180,12 @@ export class Configurations implements Closeable {
     };
   }
 
+  /** Asks the running box, where there is one. @throws {WeirError} What this machine cannot do of a candidate without faults. */
+  async checkOnBox(candidate: Candidate): Promise<void> {
+    const { config } = checkConfig(candidate.tree());
+    if (config) await this.#inForce.follower?.check(config);
+  }
+
   /**
    * Puts the candidate in force and keeps it. What cannot be applied or kept changes nothing. In a confirm window it
    * takes the place of what waits; the same again confirms that. What may lock somebody out of the console has to be confirmed,

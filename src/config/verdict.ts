@@ -8,6 +8,8 @@ import type { Config } from './tree.ts';
 export interface Follower {
   /** Brings the box to `next` and returns what brings it back; when it rejects, nothing has changed. */
   apply(next: Config): Promise<() => Promise<void>>;
+  /** Changes nothing. @throws {WeirError} What this machine cannot do of `next`, now or at a restart. */
+  check(next: Config): Promise<void>;
   /** What of `next` would take effect at a restart only, as paths of words. */
   awaitingRestart(next: Config): readonly (readonly string[])[];
   /** Begins with `config`, as a start does: what it cannot be brought to now it is brought to as soon as it can. */

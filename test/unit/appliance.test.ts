@@ -135,6 +135,9 @@ describe('the appliance', function () {
     await assert.rejects(box.apply(configOf({}, { device: 'eth9' })), (error) =>
       isWeirError(error, 'NIC_MISSING'),
     );
+    await assert.rejects(box.check(configOf({}, { device: 'eth9' })), (error) =>
+      isWeirError(error, 'NIC_MISSING'),
+    );
     assert.deepEqual(ports(), [554, 8554]);
     assert.equal(box.config?.interfaces.wan.vlan, undefined);
     await box.restart();

@@ -111,7 +111,7 @@ export const commitCommands: readonly Command[] = [
   }),
   command({
     path: 'commit check',
-    help: 'says what is wrong, and what would take effect at a restart only; changes nothing',
+    help: 'says what is wrong, also on this machine, and what would take effect at a restart only; changes nothing',
     needs: 'administrator',
     run: async ({ shell, configurations, who, way }) => {
       const { candidate } = needEditing(shell.editing);
@@ -120,6 +120,7 @@ export const commitCommands: readonly Command[] = [
         const text = faults.map((fault) => `${quoteWords(fault.path)}: ${fault.text}`).join('; ');
         throw new WeirError('CONFIG_BAD_VALUE', text, { advice: 'mend this before you commit' });
       }
+      await configurations.checkOnBox(candidate);
       return { changes: renderChanges(changes), ...told };
     },
     render: ({ changes, restarts, later, changedMeanwhile, guard, waiting }) =>

@@ -35,6 +35,8 @@ export class SimFollower implements Follower {
     };
   }
 
+  async check(): Promise<void> {}
+
   awaitingRestart(): readonly (readonly string[])[] {
     return [];
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Alarms, silentLog } from '#base';
+import { Alarms, silentLog, WeirError } from '#base';
 import { Configurations } from '../../../src/config/index.ts';
 import { CommandTree } from '../../../src/console/command-tree.ts';
 import { commandGroups, operationalCommands } from '../../../src/console/commands/index.ts';
@@ -257,6 +257,21 @@ describe('the configuration mode of the console', () => {
     await console.command('confirm');
     console.type('run request system reboot\r');
     await console.sees(/all viewers end\. Go on\? \[yes\/no\] $/);
+  });
+
+  it('checks on the box as well: what this machine cannot do is said before it is committed', async () => {
+    configurations.follow({
+      check: async ({ interfaces: { wan } }) => {
+        if (wan.vlan !== undefined) throw new WeirError('NETLINK_FAILED', 'this kernel makes no VLANs');
+      },
+      apply: async () => assert.fail('nothing is committed'),
+      begin: async () => {},
+      awaitingRestart: () => [],
+    });
+    await console.command('set interfaces wan vlan 7');
+    assert.match(await console.command('commit check'), /error: this kernel makes no VLANs/);
+    await console.command('delete interfaces wan vlan');
+    assert.match(await console.command('commit check'), /nothing is changed/);
   });
 
   it('checks without changing anything, and says why a commit would be refused', async () => {

@@ -230,6 +230,7 @@ describe('the serial console of a box that is configured', function () {
         return async () => {};
       },
       begin: async () => {},
+      check: async () => {},
       awaitingRestart: () => [],
     });
     await ann.logIn('ann', password);

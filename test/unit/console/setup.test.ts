@@ -37,6 +37,7 @@ describe('console: the first set-up', () => {
         followed.push(next);
         return async () => {};
       },
+      check: async () => {},
       awaitingRestart: () => [],
       begin: async () => {},
     });
