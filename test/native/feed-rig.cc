@@ -96,7 +96,7 @@ std::unique_ptr<FeedRig::UdpViewer> FeedRig::addUdp(std::uint32_t startWaitMs, c
   return viewer;
 }
 
-std::unique_ptr<FeedRig::TcpViewer> FeedRig::addTcp(std::uint32_t startWaitMs, int receiveBytes) {
+std::unique_ptr<FeedRig::TcpViewer> FeedRig::addTcp(std::uint32_t startWaitMs, int receiveBytes, std::uint8_t channel) {
   auto viewer = std::make_unique<TcpViewer>();
   viewer->slot = world.newSlot();
   viewer->connectionSlot = world.newSlot();
@@ -110,7 +110,8 @@ std::unique_ptr<FeedRig::TcpViewer> FeedRig::addTcp(std::uint32_t startWaitMs, i
   CHECK(adopted.ok());
   viewer->connection = adopted.value;
   ViewerOptions options;
-  options.tracks = {{0, Interleaved{viewer->connection, 0, 1}}, {1, Interleaved{viewer->connection, 2, 3}}};
+  const auto next = [&channel] { return channel++; };
+  options.tracks = {{0, Interleaved{viewer->connection, next(), next()}}, {1, Interleaved{viewer->connection, next(), next()}}};
   options.startWaitMs = startWaitMs;
   options.slot = viewer->slot;
   auto added = World::call<ViewerAdded>([&](auto done) { world.engine().addViewer(feed, options, std::move(done)); });

@@ -43,7 +43,8 @@ class FeedRig {
   PairOpened openPair(const std::string& address = "127.0.0.1");
   std::unique_ptr<UdpViewer> addUdp(std::uint32_t startWaitMs = 0, const std::string& address = "127.0.0.1",
                                     const PairOpened* shared = nullptr);
-  std::unique_ptr<TcpViewer> addTcp(std::uint32_t startWaitMs = 0, int receiveBytes = 0);
+  /** Its tracks go by four channels from `channel` on. */
+  std::unique_ptr<TcpViewer> addTcp(std::uint32_t startWaitMs = 0, int receiveBytes = 0, std::uint8_t channel = 0);
   void play(ViewerId id);
   /** What the next video packet is numbered. */
   void renumber(std::uint16_t seq, std::uint32_t rtpTime) {

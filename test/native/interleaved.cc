@@ -216,6 +216,32 @@ TEST("many interleaved viewers get every packet in order, whether a picture's en
   for (const auto& viewer : viewers) CHECK(viewer->peer.receive(wanted.size()) == wanted);
 }
 
+TEST("viewers who share a feed get the same packets, each on the channels it has chosen (RFC 2326 s.10.12)") {
+  World world;
+  FeedRig rig(world);
+  rig.send(0, rig.video(true));
+  const std::array<std::uint8_t, 6> channels = {0, 0, 4, 0, 4, 0};
+  std::vector<std::unique_ptr<FeedRig::TcpViewer>> viewers;
+  for (const std::uint8_t channel : channels) {
+    viewers.push_back(rig.addTcp(0, 0, channel));
+    rig.play(viewers.back()->id);
+    viewers.back()->peer.receive(4 + 12 + 1000);
+  }
+  for (std::uint16_t unit = 0; unit < 3; ++unit) {
+    const std::vector<Bytes> packets = {rig.video(false), rig.video(false, 300, true)};
+    rig.burst(0, packets);
+    const Bytes sound = rtp(unit, 960U * unit, Bytes(160));
+    rig.send(1, sound);
+    for (std::size_t i = 0; i < viewers.size(); ++i) {
+      const std::uint8_t channel = channels[i];
+      for (const Bytes& wanted : {frame(channel, packets[0]), frame(channel, packets[1]),
+                                  frame(static_cast<std::uint8_t>(channel + 2), sound)}) {
+        CHECK(viewers[i]->peer.receive(wanted.size()) == wanted);
+      }
+    }
+  }
+}
+
 TEST("one viewer may have a track by UDP and another interleaved") {
   World world;
   FeedRig rig(world);

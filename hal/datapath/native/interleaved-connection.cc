@@ -33,6 +33,8 @@ constexpr std::int64_t kHeldBackPeriodNs = 100 * kNsPerMs;
 constexpr std::int64_t kCloseNs = kNsPerSecond;
 /** Of full frames it is more than the kernel's own send buffer takes. */
 constexpr std::size_t kMaxUnacknowledged = 4096;
+/** Room for what is sent between two looks at most rates; what a burst took is given back. */
+constexpr std::size_t kKeptUnacknowledged = 256;
 
 }  // namespace
 
@@ -248,13 +250,14 @@ void InterleavedConnection::pump() {
     std::size_t silent = 0;
     while (silent < sources_.size()) {
       const Attached& next = sources_[nextSource_++ % sources_.size()];
-      batch_.clear();
       next.source->offer(batch_);
       if (batch_.count() > 0) break;
       ++silent;
     }
     if (silent == sources_.size()) break;
     more = !sendBatch(sources_[(nextSource_ - 1) % sources_.size()]) || sends == kSendsPerTurn;
+    // Mostly that was all: there is one source, and it had no more.
+    if (!more && sources_.size() == 1 && !batch_.full()) break;
   }
   writeWanted_ = more && !broken_;
   updateInterest();
@@ -269,14 +272,21 @@ bool InterleavedConnection::mustHoldBack() {
   return true;
 }
 
-bool InterleavedConnection::sendBatch(Attached& from) {
+ssize_t InterleavedConnection::writeBatch() {
+  const ByteView whole = batch_.whole();
   msghdr header{};
   header.msg_iov = batch_.pieces();
   header.msg_iovlen = 2 * batch_.count();
   ssize_t got = -1;
   do {
-    got = ::sendmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    got = whole.empty() ? ::sendmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_NOSIGNAL)
+                        : ::send(fd_.get(), whole.data(), whole.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   } while (got < 0 && errno == EINTR);
+  return got;
+}
+
+bool InterleavedConnection::sendBatch(Attached& from) {
+  const ssize_t got = writeBatch();
   if (got < 0) {
     if (errno != EAGAIN) fail(errno);
     else from.source->taken(batch_, 0, true);
@@ -291,7 +301,7 @@ bool InterleavedConnection::sendBatch(Attached& from) {
     const FrameBatch::Frame& frame = batch_.frame(frames);
     end += frame.header.size() + frame.length;
     if (frame.media) {
-      from.unacknowledged.push_back({static_cast<std::uint32_t>(before + end), frame.length});
+      from.sent.push_back({static_cast<std::uint32_t>(before + end), frame.length});
       ++unacknowledgedFrames_;
     }
     ++frames;
@@ -334,16 +344,25 @@ void InterleavedConnection::updateAcknowledged() {
   if (acknowledged_ < written_) acknowledgeTimer_.armIn(kAcknowledgePeriodNs);
 }
 
+void InterleavedConnection::Attached::tidy() {
+  if (outstanding() > acknowledged) return;
+  sent.erase(sent.begin(), sent.begin() + static_cast<std::ptrdiff_t>(acknowledged));
+  acknowledged = 0;
+  if (sent.empty() && sent.capacity() > kKeptUnacknowledged) sent.shrink_to_fit();
+}
+
 void InterleavedConnection::takeAcknowledged(Attached& from) {
   const auto until = static_cast<std::uint32_t>(acknowledged_);
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
-  for (auto& waiting = from.unacknowledged; !waiting.empty(); waiting.pop_front()) {
+  for (; from.acknowledged < from.sent.size(); ++from.acknowledged) {
+    const Unacknowledged& oldest = from.sent[from.acknowledged];
     // What is outstanding is far less than half of what the offset can tell apart.
-    if (static_cast<std::int32_t>(waiting.front().end - until) > 0) break;
+    if (static_cast<std::int32_t>(oldest.end - until) > 0) break;
     ++packets;
-    bytes += waiting.front().bytes;
+    bytes += oldest.bytes;
   }
+  from.tidy();
   unacknowledgedFrames_ -= packets;
   if (packets > 0) from.source->acknowledged(packets, bytes);
 }
@@ -351,7 +370,7 @@ void InterleavedConnection::takeAcknowledged(Attached& from) {
 bool InterleavedConnection::settled(const FrameSource& source) {
   updateAcknowledged();
   return broken_ || std::none_of(sources_.begin(), sources_.end(), [&source](const Attached& each) {
-           return each.source == &source && !each.unacknowledged.empty();
+           return each.source == &source && each.outstanding() > 0;
          });
 }
 
@@ -377,7 +396,7 @@ void InterleavedConnection::detach(FrameSource& source) {
   updateAcknowledged();
   std::erase_if(sources_, [this, &source](const Attached& each) {
     if (each.source != &source) return false;
-    unacknowledgedFrames_ -= each.unacknowledged.size();
+    unacknowledgedFrames_ -= each.outstanding();
     return true;
   });
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -28,7 +27,7 @@ class FrameTaker {
 /** Has '$' frames to send, whenever the connection takes some. */
 class FrameSource {
  public:
-  /** Adds what is due, oldest first. */
+  /** Makes the batch hold what is due, oldest first, as much as there is room for; whatever it held before. */
   virtual void offer(FrameBatch& batch) = 0;
   /**
    * The first `count` frames of what was offered will reach the peer unless the connection ends. With `full` the socket
@@ -95,7 +94,7 @@ class InterleavedConnection final : Loop::Ready, ConnectionState {
   /** False when another one has the channel. */
   [[nodiscard]] bool claim(std::uint8_t channel, FrameTaker& taker);
   void release(const FrameTaker& taker);
-  void attach(FrameSource& source) { sources_.push_back({&source, {}}); }
+  void attach(FrameSource& source) { sources_.push_back({&source, {}, 0}); }
   /** It hears of what has been acknowledged until now. */
   void detach(FrameSource& source);
   /** A source has something to send. */
@@ -117,8 +116,13 @@ class InterleavedConnection final : Loop::Ready, ConnectionState {
   };
   struct Attached {
     FrameSource* source;
-    /** Oldest first. */
-    std::deque<Unacknowledged> unacknowledged;
+    /** Oldest first; those before `acknowledged` no longer count. */
+    std::vector<Unacknowledged> sent;
+    std::size_t acknowledged = 0;
+
+    [[nodiscard]] std::size_t outstanding() const { return sent.size() - acknowledged; }
+    /** Forgets what no longer counts, when that is worth it. */
+    void tidy();
   };
 
   void onReady(std::uint32_t events) override;
@@ -132,6 +136,7 @@ class InterleavedConnection final : Loop::Ready, ConnectionState {
   /** False when the socket took not all of the tail and the text. */
   [[nodiscard]] bool flushOwn();
   [[nodiscard]] bool writeOwn(Bytes& bytes, std::size_t& sent);
+  [[nodiscard]] ssize_t writeBatch();
   /** False when the socket took not all of the batch. */
   [[nodiscard]] bool sendBatch(Attached& from);
   void wrote(std::size_t bytes);

@@ -27,7 +27,7 @@ InterleavedLane::~InterleavedLane() {
 }
 
 Status InterleavedLane::add(std::uint32_t track, std::uint8_t rtpChannel, std::uint8_t rtcpChannel) {
-  for (const Channels& other : channels_) {
+  for (const FrameChannels& other : channels_) {
     for (const std::uint8_t channel : {other.rtp, other.rtcp}) {
       if (channel == rtpChannel || channel == rtcpChannel) return Status::bad("rtpChannel");
     }
@@ -35,7 +35,8 @@ Status InterleavedLane::add(std::uint32_t track, std::uint8_t rtpChannel, std::u
   if (!connection_->claim(rtpChannel, *this) || !connection_->claim(rtcpChannel, *this)) {
     return {Code::wrongState, 0, "channel is in use"};
   }
-  channels_.push_back({track, rtpChannel, rtcpChannel, false, 0});
+  channels_.push_back({track, rtpChannel, rtcpChannel});
+  firstReports_.emplace_back();
   cursor_.follow(track);
   return {};
 }
@@ -44,7 +45,9 @@ void InterleavedLane::play() {
   if (playing_ || connection_ == nullptr || !connection_->carriesFrames()) return;
   playing_ = true;
   leastLagNs_ = lagNs();
-  for (Channels& channels : channels_) channels.reportDue = !feed_.track(channels.track).senderReport().empty();
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    firstReports_[i].due = !feed_.track(channels_[i].track).senderReport().empty();
+  }
   connection_->wake();
 }
 
@@ -54,7 +57,7 @@ void InterleavedLane::pause() {
 }
 
 void InterleavedLane::bye() {
-  for (const Channels& channels : channels_) {
+  for (const FrameChannels& channels : channels_) {
     const std::optional<std::uint32_t> ssrc = feed_.track(channels.track).ssrc();
     if (connection_ == nullptr || !ssrc || !connection_->carriesFrames()) continue;
     connection_->sendFrame(channels.rtcp, buildBye(*ssrc));
@@ -66,30 +69,47 @@ void InterleavedLane::wake() {
   if (playing_) connection_->wake();
 }
 
+void InterleavedLane::offer(FrameBatch& batch) {
+  if (!playing_) return batch.clear();
+  jumpIfFarBehind();
+  if (!isOrdinary()) {
+    batch.clear();
+    offerReports(batch);
+    offerMedia(batch);
+  } else if (!batch.holds({static_cast<std::uint64_t>(feed_.id()), cursor_.position(), feed_.ring().head(), channels_})) {
+    offerMedia(batch);
+  }
+  // Nothing of ours there: what was passed over needs no second look.
+  if (batch.count() == 0) passTo(feed_.ring().head(), 0);
+}
+
+bool InterleavedLane::isOrdinary() const {
+  return !skipping_ && std::ranges::all_of(firstReports_, [this](const FirstReport& report) {
+    return !report.due && report.reportsFrom <= cursor_.position();
+  });
+}
+
 void InterleavedLane::offerReports(FrameBatch& batch) {
-  for (Channels& channels : channels_) {
-    if (!channels.reportDue) continue;
-    const FeedTrack& track = feed_.track(channels.track);
-    channels.reportsFrom = track.senderReportPosition() + 1;
-    batch.add(channels.rtcp, track.senderReport(), false, cursor_.position());
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    if (!firstReports_[i].due) continue;
+    const FeedTrack& track = feed_.track(channels_[i].track);
+    firstReports_[i].reportsFrom = track.senderReportPosition() + 1;
+    batch.add(channels_[i].rtcp, track.senderReport(), false, cursor_.position());
   }
 }
 
-void InterleavedLane::offer(FrameBatch& batch) {
-  if (!playing_) return;
-  jumpIfFarBehind();
-  offerReports(batch);
+void InterleavedLane::offerMedia(FrameBatch& batch) {
   const Ring& ring = feed_.ring();
-  for (std::uint64_t position = cursor_.position(); position < ring.head() && !batch.full(); ++position) {
+  std::uint64_t position = cursor_.position();
+  for (; position < ring.head() && !batch.full(); ++position) {
     const RingEntry& entry = ring.entry(position);
     if (!cursor_.follows(entry) || (skipping_ && entry.disposable)) continue;
-    const Channels& channels = channelsOf(entry.track);
+    const std::size_t index = indexOf(entry.track);
     const bool media = entry.kind == PacketKind::rtp;
-    if (!media && position < channels.reportsFrom) continue;
-    batch.add(media ? channels.rtp : channels.rtcp, {ring.data(entry), entry.length}, media, position + 1);
+    if (!media && position < firstReports_[index].reportsFrom) continue;
+    batch.add(media ? channels_[index].rtp : channels_[index].rtcp, {ring.data(entry), entry.length}, media, position + 1);
   }
-  // Nothing of ours there: what was passed over needs no second look.
-  if (batch.count() == 0) passTo(ring.head(), 0);
+  if (batch.count() > 0) batch.reach(position);
 }
 
 void InterleavedLane::passTo(std::uint64_t position, std::size_t sent) {
@@ -107,22 +127,23 @@ std::int64_t InterleavedLane::lagNs() {
 /** The ladder of a viewer that takes less than it is due: first what no other picture needs, then up to a start point. */
 void InterleavedLane::jumpIfFarBehind() {
   const Ring& ring = feed_.ring();
-  const std::int64_t lag = lagNs();
+  std::int64_t lag = lagNs();
   leastLagNs_ = std::min(leastLagNs_, lag);
   const std::int64_t allowed = leastLagNs_ + kSkipLagNs;
   if (lag <= kSkipLagNs) setBehind(false);
   if (cursor_.overrun() || (lag > std::max(allowed, ring.longestNs() / 2) && cursor_.canJump())) {
     feedback_.counters().add(ViewerCounter::startPointSkips, 1);
     feedback_.counters().add(ViewerCounter::droppedPackets, cursor_.jump());
+    lag = lagNs();
   }
-  skipping_ = lagNs() > allowed ||
+  skipping_ = lag > allowed ||
               (cursor_.position() < ring.head() && ring.bytesFrom(ring.entry(cursor_.position())) > ring.bytes() / 2);
 }
 
 void InterleavedLane::setBehind(bool behind) {
-  ViewerSlot& counters = feedback_.counters();
-  const bool was = counters.get(ViewerCounter::behindSinceMonoNs) != 0;
-  if (was != behind) counters.set(ViewerCounter::behindSinceMonoNs, behind ? static_cast<std::uint64_t>(feed_.nowNs()) : 0);
+  if (behind_ == behind) return;
+  behind_ = behind;
+  feedback_.counters().set(ViewerCounter::behindSinceMonoNs, behind ? static_cast<std::uint64_t>(feed_.nowNs()) : 0);
 }
 
 void InterleavedLane::taken(const FrameBatch& batch, std::size_t count, bool full) {
@@ -133,8 +154,8 @@ void InterleavedLane::taken(const FrameBatch& batch, std::size_t count, bool ful
       continue;
     }
     feedback_.counters().add(ViewerCounter::txRtcpPackets, 1);
-    const auto due = std::find_if(channels_.begin(), channels_.end(), [](const Channels& c) { return c.reportDue; });
-    if (due != channels_.end()) due->reportDue = false;
+    const auto first = std::ranges::find_if(firstReports_, &FirstReport::due);
+    if (first != firstReports_.end()) first->due = false;
   }
   if (count > 0) passTo(batch.frame(count - 1).after, media);
   if (full) setBehind(true);
@@ -146,13 +167,13 @@ void InterleavedLane::acknowledged(std::uint64_t packets, std::uint64_t bytes) {
 }
 
 void InterleavedLane::onFrame(std::uint8_t channel, ByteView bytes) {
-  for (const Channels& channels : channels_) {
+  for (const FrameChannels& channels : channels_) {
     if (channels.rtcp == channel) feedback_.rtcp(channels.track, bytes);
   }
 }
 
-const InterleavedLane::Channels& InterleavedLane::channelsOf(std::uint32_t track) const {
-  return *std::find_if(channels_.begin(), channels_.end(), [track](const Channels& c) { return c.track == track; });
+std::size_t InterleavedLane::indexOf(std::uint32_t track) const {
+  return static_cast<std::size_t>(std::ranges::find(channels_, track, &FrameChannels::track) - channels_.begin());
 }
 
 }  // namespace weir

@@ -29,14 +29,12 @@ class InterleavedLane final : FrameSource, FrameTaker {
   [[nodiscard]] bool settled() { return connection_ == nullptr || connection_->settled(*this); }
 
  private:
-  struct Channels {
-    std::uint32_t track;
-    std::uint8_t rtp;
-    std::uint8_t rtcp;
-    /** The sender report before the first media is still to be sent. */
-    bool reportDue;
-    /** Reports before it are older than the one that was sent first. */
-    std::uint64_t reportsFrom;
+  /** Of a track: what has to come before its media. */
+  struct FirstReport {
+    /** It is still to be sent. */
+    bool due = false;
+    /** Reports before that position are older than the one that was sent first. */
+    std::uint64_t reportsFrom = 0;
   };
 
   void offer(FrameBatch& batch) override;
@@ -46,21 +44,28 @@ class InterleavedLane final : FrameSource, FrameTaker {
   void onFrame(std::uint8_t channel, ByteView bytes) override;
   void onConnectionGone(InterleavedConnection&) override { playing_ = false; }
 
+  void offerMedia(FrameBatch& batch);
   void offerReports(FrameBatch& batch);
+  /** What every viewer is due that stands here and gets these tracks. */
+  [[nodiscard]] bool isOrdinary() const;
   void jumpIfFarBehind();
   /** Moves the cursor; what lies between and was not `sent` has been skipped. */
   void passTo(std::uint64_t position, std::size_t sent);
   /** How long ago the next packet came in. */
   [[nodiscard]] std::int64_t lagNs();
   void setBehind(bool behind);
-  [[nodiscard]] const Channels& channelsOf(std::uint32_t track) const;
+  [[nodiscard]] std::size_t indexOf(std::uint32_t track) const;
 
   Feed& feed_;
   InterleavedConnection* connection_;
   ViewerFeedback& feedback_;
-  std::vector<Channels> channels_;
+  std::vector<FrameChannels> channels_;
+  /** In the order of `channels_`. */
+  std::vector<FirstReport> firstReports_;
   Cursor cursor_;
   bool playing_ = false;
+  /** As its counter says. */
+  bool behind_ = false;
   /** It began so far behind the head and has not been nearer since. */
   std::int64_t leastLagNs_ = 0;
   /** Pictures that no other one needs are left out. */
