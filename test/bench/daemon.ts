@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Closeable } from '#base';
 import type { HostProcess, World } from '../../src/demo/world/index.ts';
 import type { RelayStatus } from '../../src/operations/index.ts';
+import { TerminateCause } from '../../src/protocol/index.ts';
 import { askControl } from '../../src/status/index.ts';
 import { type CpuTimes, cpuTimes, realtimePriority } from './cpu.ts';
 
@@ -82,6 +83,17 @@ export class Daemon implements Closeable {
   /** Over its control socket. */
   async status(): Promise<RelayStatus> {
     return (await askControl(join(this.#folder, 'control.sock'), 'show relay')) as RelayStatus;
+  }
+
+  /** Why it has ended viewers who had not left, by its log: `idle-timeout 4`; empty: it has not. */
+  get ends(): string {
+    const causes = [...this.#process.stdout.matchAll(/"event":"viewer ended".*?"cause":"([^"]+)"/g)].map(
+      ([, cause = '']) => cause,
+    );
+    return [...Map.groupBy(causes, (cause) => cause)]
+      .filter(([cause]) => cause !== TerminateCause.userRequest)
+      .map(([cause, { length }]) => `${cause} ${length}`)
+      .join(', ');
   }
 
   /** Of all its threads, and of the engine's among them. */

@@ -67,7 +67,12 @@ export async function measureWeir(options: WeirOptions): Promise<WeirCost> {
   const engineCpuNs = Number(BigInt(after.engineCpuNs) - BigInt(before.engineCpuNs));
   const processors = Math.max(1, Math.min(scene.feeds.length, availableParallelism() - 1));
   const saturated = engineCpuNs > saturatedShare * processors * seconds * 1e9;
-  const sent = sentTo(after, before, viewers, saturated);
+  for (const { length } of [before.viewers, after.viewers]) {
+    if (length !== viewers) {
+      throw notMeasured('viewers are missing', { wanted: viewers, found: length, ends: daemon.ends });
+    }
+  }
+  const sent = sentTo(after, before, saturated);
   if (!saturated) {
     const what = `Weir with ${viewers} viewers by ${transport}`;
     const tracks = reports.flatMap((report) => report.viewers.flatMap((viewer) => viewer.tracks));
@@ -93,12 +98,8 @@ export async function measureWeir(options: WeirOptions): Promise<WeirCost> {
 function sentTo(
   after: RelayStatus,
   before: RelayStatus,
-  viewers: number,
   saturated: boolean,
 ): { packets: number; bytes: number } {
-  if (after.viewers.length !== viewers || before.viewers.length !== viewers) {
-    throw notMeasured('viewers are missing', { wanted: viewers, found: after.viewers.length });
-  }
   const sum = (
     status: RelayStatus,
     counter: 'txPackets' | 'txBytes' | 'droppedPackets' | 'startPointSkips',
