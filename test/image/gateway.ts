@@ -126,6 +126,8 @@ function builtImage(): string {
 export interface GatewayOptions {
   /** With a port behind which somebody is inside. */
   readonly inside?: boolean;
+  /** Its times are to be told. */
+  readonly measured?: boolean;
 }
 
 /**
@@ -136,11 +138,17 @@ export class Gateway implements AsyncDisposable {
   readonly serial: SerialPort;
   readonly #machine: HostProcess;
   readonly #folder: string;
+  readonly #inside: Inside | undefined;
 
-  private constructor(machine: HostProcess, serial: SerialPort, folder: string) {
+  private constructor(
+    machine: HostProcess,
+    serial: SerialPort,
+    { folder, inside }: { folder: string; inside: Inside | undefined },
+  ) {
     this.#machine = machine;
     this.serial = serial;
     this.#folder = folder;
+    this.#inside = inside;
   }
 
   static async start(host: Host, disk: GatewayDisk, options: GatewayOptions = {}): Promise<Gateway> {
@@ -150,7 +158,8 @@ export class Gateway implements AsyncDisposable {
     const machine = await host.spawn(
       'nice',
       [
-        'qemu-system-aarch64',
+        // Others come first, unless its times count.
+        ...['-n', options.measured ? '0' : '10', 'qemu-system-aarch64'],
         ...['-M', 'virt,gic-version=3', '-cpu', 'cortex-a72', '-smp', '2', '-m', '1024'],
         ...['-accel', 'tcg,thread=multi', '-nodefaults', '-display', 'none', '-serial', 'pty'],
         ...pflash(`${firmware}/AAVMF_CODE.fd`, true),
@@ -175,12 +184,16 @@ export class Gateway implements AsyncDisposable {
     void machine.exited.then(() => port.reject(new Error(`QEMU ended: ${machine.stderr.slice(-500)}`)));
     const path = await port.promise;
     const serial = await new LinuxSerialPorts().open({ path, baud: consoleBaud });
-    return new Gateway(machine, serial, folder);
+    return new Gateway(machine, serial, {
+      folder,
+      inside: options.inside ? await Inside.connect(folder) : undefined,
+    });
   }
 
-  /** Whoever is inside; one at a time. */
-  enter(): Promise<Inside> {
-    return Inside.connect(this.#folder);
+  /** Whoever is inside, where it was started so. */
+  get inside(): Inside {
+    if (this.#inside === undefined) throw new WeirError('USAGE', 'nobody is inside of this gateway');
+    return this.#inside;
   }
 
   /** Pulls the cable of a NIC, or plugs it in. */
@@ -195,6 +208,7 @@ export class Gateway implements AsyncDisposable {
   async cutPower(): Promise<void> {
     // First: what waits to be written to a port at which nobody reads any more is given up only when its other end is gone.
     await this.#machine.close();
+    this.#inside?.close();
     await this.serial[Symbol.asyncDispose]();
   }
 

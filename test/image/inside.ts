@@ -28,7 +28,7 @@ const credentials = {
  * A shell of root's inside a gateway. The image that runs is the one that is flashed, which has none: the emulated board has one
  * port more than a real one, and its firmware tells systemd what to start there.
  */
-export class Inside implements AsyncDisposable {
+export class Inside {
   readonly #socket: Socket;
   #said = '';
   #news: (() => void) | undefined;
@@ -59,6 +59,7 @@ export class Inside implements AsyncDisposable {
     ];
   }
 
+  /** From the beginning: a shell at a port that leads nowhere reads its end, and is started again and again. */
   static async connect(folder: string): Promise<Inside> {
     const socket = connect(join(folder, 'inside'));
     await once(socket, 'connect');
@@ -70,6 +71,19 @@ export class Inside implements AsyncDisposable {
     const answer = this.#last.then(() => this.#run(script, withinMs));
     this.#last = answer.catch(() => {});
     return answer;
+  }
+
+  /** At how many milliseconds of the wall clock here the kernel there began; from the quickest of some answers. */
+  async kernelBeganAtMs(withinMs: number): Promise<number> {
+    let best = { tookMs: Number.POSITIVE_INFINITY, beganAtMs: Number.NaN };
+    for (let attempt = 0; attempt < 5; attempt += 1) {
+      const askedAtMs = Date.now();
+      const uptime = await this.run('cat /proc/uptime', withinMs);
+      const tookMs = Date.now() - askedAtMs;
+      if (tookMs > best.tookMs) continue;
+      best = { tookMs, beganAtMs: askedAtMs + tookMs / 2 - Number.parseFloat(uptime) * 1000 };
+    }
+    return best.beganAtMs;
   }
 
   async #run(script: string, withinMs: number): Promise<string> {
@@ -105,7 +119,7 @@ export class Inside implements AsyncDisposable {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  close(): void {
     this.#socket.destroy();
   }
 }

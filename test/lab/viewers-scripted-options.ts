@@ -16,7 +16,7 @@ export interface ScriptedViewersOptions {
   readonly punch: boolean;
   /** Between the coming of one viewer and of the next, in the order of `sources`. */
   readonly everyMs: number;
-  /** Whoever has lost the connection, or has had no media for so long since it dialled, dials again; never with 0. */
+  /** Whoever has lost the connection, got none, or has no media so long after it, dials again; never with 0. */
   readonly dialAgainMs: number;
 }
 

@@ -18,6 +18,9 @@ const options: ScriptedViewersOptions = JSON.parse(process.argv[2] ?? '{}');
 
 const tell = (event: ScriptedViewersEvent): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
 
+/** Who dials again does so when nobody has answered by then: sooner than the system would send again what got lost. */
+const connectWithinMs = 500;
+
 /** Counts the media of one viewer. */
 class Receiver {
   readonly #viewer: number;
@@ -133,10 +136,18 @@ class Viewer {
       if (options.dialAgainMs > 0 && this.#how !== 'teardown') come(index, source);
     });
     if (options.dialAgainMs > 0) {
-      this.#patience = setTimeout(() => {
-        if (!this.receiver.watching) this.#socket.destroy();
-      }, options.dialAgainMs);
+      this.#hangUpAfter(connectWithinMs, () => this.#socket.connecting);
+      this.#socket.on('connect', () => {
+        this.#hangUpAfter(options.dialAgainMs, () => !this.receiver.watching);
+      });
     }
+  }
+
+  #hangUpAfter(patienceMs: number, inVain: () => boolean): void {
+    clearTimeout(this.#patience);
+    this.#patience = setTimeout(() => {
+      if (inVain()) this.#socket.destroy();
+    }, patienceMs);
   }
 
   get #server(): string {

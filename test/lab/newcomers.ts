@@ -1,6 +1,6 @@
-import type { World } from '../../../src/demo/world/index.ts';
-import type { ScriptedOrigin } from '../../lab/origin-scripted.ts';
-import { ScriptedViewers } from '../../lab/viewers-scripted.ts';
+import type { World } from '../../src/demo/world/index.ts';
+import type { ScriptedOrigin } from './origin-scripted.ts';
+import { ScriptedViewers } from './viewers-scripted.ts';
 
 /** A viewer who came while something was wrong; times of the wall clock. */
 export interface Newcomer {
