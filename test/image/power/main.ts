@@ -1,8 +1,8 @@
 /**
- * `npm run image:cuts [-- --cuts N] [--seed N] [--viewers N] [--looks N]`: boots what was built by `npm run image` in QEMU, and cuts its power while
- * viewers are billed, or while it starts; what the disk had not been told to keep is lost in part. After each cut it starts again by
+ * `npm run image:cuts [-- --cuts N] [--seed N] [--viewers N] [--looks N]`: boots what was built by `npm run image` in QEMU, and cuts its power
+ * while viewers are billed, or while it starts; what the disk had not been told to keep is lost in part. After each cut it starts again by
  * UEFI, and everything that had been acknowledged must be there. Ends with status 1, and keeps the disk, at the first thing that is
- * not.
+ * not; stopped before its end, it tells what was shown by then.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
@@ -107,6 +107,12 @@ function reportOf({ cuts, looks }: Done, control: Control | undefined, { seed, v
 
 async function cutPower(options: Options): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-image-cuts-'));
+  // Disks as well, so that all is gone with it, however this ends.
+  process.env.TMPDIR = folder;
+  let keep = false;
+  process.once('exit', () => {
+    if (!keep) rmSync(folder, { recursive: true, force: true });
+  });
   const random = randomOf(options.seed);
   await using parts = new CloseStack();
   const lab = await openLab(parts, { folder, seed: options.seed });
@@ -118,14 +124,21 @@ async function cutPower(options: Options): Promise<void> {
   };
   const onLook = (count: CutCount) => void done.looks.push(count);
   await using series = new Series(lab, disk, { ...options, folder, random, onCut, onLook, say });
+  const report = () => console.log(renderReport(reportOf(done, series.control, options)));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      if (done.cuts.length > 0) report();
+      process.exit(128 + constants.signals[signal]);
+    });
+  }
   try {
     await series.run();
   } catch (error) {
+    keep = true;
     say(`after ${done.cuts.length} cuts; the disk before the last start is ${series.keepDisk()}`);
     throw error;
   }
-  console.log(renderReport(reportOf(done, series.control, options)));
-  rmSync(folder, { recursive: true });
+  report();
 }
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -139,9 +152,6 @@ async function main(argv: readonly string[]): Promise<void> {
   if (!sandbox.inside) {
     process.exitCode = sandbox.exitCode;
     return;
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => process.exit(128 + constants.signals[signal]));
   }
   await cutPower(options);
 }
