@@ -252,11 +252,6 @@ export class Relay implements Closeable {
         apply: (plan) => resolver.apply(plan),
       }),
       new PlannedStage({
-        ...this.#stage('forwarding'),
-        planOf: ({ interfaces }) => ({ ...this.#devices(), masquerade: interfaces.wan.masquerade }),
-        apply: (plan) => forwarding.apply(plan),
-      }),
-      new PlannedStage({
         ...this.#stage('interception'),
         planOf: ({ relay }) => ({
           ...this.#devices(),
@@ -266,6 +261,12 @@ export class Relay implements Closeable {
           whenDown: relay.whenDown,
         }),
         apply: (plan) => interception.apply(plan),
+      }),
+      // After the rules: with `whenDown: closed` no viewer gets past a box that begins to forward.
+      new PlannedStage({
+        ...this.#stage('forwarding'),
+        planOf: ({ interfaces }) => ({ ...this.#devices(), masquerade: interfaces.wan.masquerade }),
+        apply: (plan) => forwarding.apply(plan),
       }),
       new PlannedStage({
         ...this.#stage('upload'),

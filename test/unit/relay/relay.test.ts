@@ -123,6 +123,12 @@ describe('Relay', () => {
     });
   }
 
+  it('does not forward before its rules are there, past which nobody gets where the box is to be closed', async () => {
+    hal.interception.failNext(failure);
+    await assert.rejects(start(), (error) => error === failure);
+    assert.equal(hal.forwarding.applied, undefined);
+  });
+
   it('tells why it could not start, also when that cannot be undone', async () => {
     hal.datapath.failNext('ping', failure);
     const { interception } = hal;
