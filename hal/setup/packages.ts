@@ -104,6 +104,9 @@ const toBuildImages: readonly SystemPackage[] = [
 const toBootImages: readonly SystemPackage[] = [
   { name: 'qemu-system-arm', provides: ['qemu-system-aarch64'] },
   { name: 'qemu-efi-aarch64', provides: ['/usr/share/AAVMF/AAVMF_CODE.fd'] },
+  // The firmware of most boards, and what describes them.
+  { name: 'u-boot-qemu', provides: ['/usr/lib/u-boot/qemu_arm64/u-boot.bin'] },
+  { name: 'device-tree-compiler', provides: ['fdtput', 'fdtget'] },
   // The ROM of virtual NICs, without which they are not made.
   { name: 'ipxe-qemu', provides: ['/usr/lib/ipxe/qemu/efi-virtio.rom'] },
 ];

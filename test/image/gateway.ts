@@ -46,6 +46,11 @@ export interface GatewayDisk {
   readonly drive: readonly string[];
 }
 
+/** The machine itself, with the firmware that starts it: QEMU's arguments. */
+export interface GatewayBoard {
+  readonly arguments: readonly string[];
+}
+
 /** A disk that an image was flashed onto; larger than the image, as most are. */
 export class FlashedDisk implements GatewayDisk, Disposable {
   readonly folder: string;
@@ -124,6 +129,8 @@ function builtImage(): string {
 }
 
 export interface GatewayOptions {
+  /** None: one with UEFI. */
+  readonly board?: GatewayBoard;
   /** With a port behind which somebody is inside. */
   readonly inside?: boolean;
   /** Its times are to be told. */
@@ -160,10 +167,8 @@ export class Gateway implements AsyncDisposable {
       [
         // Others come first, unless its times count.
         ...['-n', options.measured ? '0' : '10', 'qemu-system-aarch64'],
-        ...['-M', 'virt,gic-version=3', '-cpu', 'cortex-a72', '-smp', '2', '-m', '1024'],
         ...['-accel', 'tcg,thread=multi', '-nodefaults', '-display', 'none', '-serial', 'pty'],
-        ...pflash(`${firmware}/AAVMF_CODE.fd`, true),
-        ...pflash(disk.variables, false),
+        ...(options.board ?? uefiBoard(disk)).arguments,
         ...disk.drive,
         ...nics.flatMap(({ mac, device }) => [
           ...['-netdev', `tap,id=${device},ifname=tap-${device},script=no,downscript=no`],
@@ -216,6 +221,15 @@ export class Gateway implements AsyncDisposable {
     return this.cutPower();
   }
 }
+
+/** Started by EDK2, described by ACPI. */
+const uefiBoard = (disk: GatewayDisk): GatewayBoard => ({
+  arguments: [
+    ...['-M', 'virt,gic-version=3', '-cpu', 'cortex-a72', '-smp', '2', '-m', '1024'],
+    ...pflash(`${firmware}/AAVMF_CODE.fd`, true),
+    ...pflash(disk.variables, false),
+  ],
+});
 
 const pflash = (file: string, readonly: boolean): readonly string[] => [
   '-drive',
