@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '#base';
+import { partitionOffset, partitions } from '../../image/disk/layout.ts';
 import type { World } from '../../src/demo/world/index.ts';
 import { createLabWorld } from '../lab/lab-world.ts';
 import { ScriptedOrigin } from '../lab/origin-scripted.ts';
@@ -19,10 +20,12 @@ describe('image: a gateway that was just flashed', function () {
   let gateway: Gateway;
   let technician: Operator;
   let folder: string;
+  let flashed: readonly string[];
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'weir-image-test-'));
     disk = await FlashedDisk.flash();
+    flashed = await identifiersOn(disk);
     world = await createLabWorld({ viewers: 2 });
     await makeRoomForGateway(world);
     gateway = await Gateway.start(world.box, disk);
@@ -38,6 +41,11 @@ describe('image: a gateway that was just flashed', function () {
     const startedAt = Date.now();
     await consoleOffered(gateway);
     console.log(`      from power to the console: ${Math.round((Date.now() - startedAt) / 1000)} s`);
+  });
+
+  it('has identifiers of its own, and not those of the image', async () => {
+    const own = await identifiersOn(disk);
+    assert.equal(new Set([...own, ...flashed]).size, own.length + flashed.length);
   });
 
   it('is set up by a technician, who finds the NICs by what stands on the case', async () => {
@@ -108,6 +116,17 @@ describe('image: a gateway that was just flashed', function () {
     assert.ok(Number(dataMiB) > 3000, storage);
   });
 });
+
+/** Of the disk and its partitions (UEFI 2.10 s.5.3.2, 5.3.3), and of the file system of data. */
+async function identifiersOn(disk: FlashedDisk): Promise<readonly string[]> {
+  const [header, entries] = [512, 1024];
+  const places = [
+    header + 56,
+    ...partitions.map((_, index) => entries + 128 * index + 16),
+    partitionOffset('data') + 1024 + 104,
+  ];
+  return await Promise.all(places.map(async (at) => (await disk.read(at, 16)).toString('hex')));
+}
 
 describe('image: flash that has gone bad', function () {
   this.timeout(2 * startsWithinMs);
