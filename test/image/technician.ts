@@ -24,8 +24,9 @@ export async function setUp(gateway: Gateway, world: World): Promise<Operator> {
   };
   void technician.type('\r');
   const table = await technician.sees(/toward the IP network.*\(wan\)\? \[1\] $/);
+  // One that the box is still switching on is shown as off.
   const named = (mac: string): string =>
-    new RegExp(`(\\S+) +up .*${mac}`).exec(table)?.[1] ?? assert.fail(table);
+    new RegExp(`(\\S+) +(?:up|down|off) .*${mac}`).exec(table)?.[1] ?? assert.fail(table);
   const [wan, access] = [named(gatewayNics.wan.mac), named(gatewayNics.access.mac)];
   void technician.type(`${wan}\r`);
   await answer(/toward the viewers.*\(access\)\? /, access);
