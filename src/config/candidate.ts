@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { WeirError } from '#base';
+import type { ConfigFault } from './config-fault.ts';
 import { addItem, findItem, keyOf, removeItem } from './list-items.ts';
 import { overlay } from './overlay.ts';
-import { type ConfigFault, shapeFaults } from './parse.ts';
+import { shapeFaults } from './parse.ts';
 import { findPlace, isOrdered, isPathFault, type PathFault, type Place } from './place.ts';
 import { isBranch, type RawBranch, type RawNode, type RawValue } from './raw-tree.ts';
 import { type Assignment, readSetWords } from './set-words.ts';

@@ -11,6 +11,7 @@ import {
 import { type Annotations, Candidate } from './candidate.ts';
 import { type CommitPlan, planCommit, type Remarked, type Wish } from './commit-plan.ts';
 import { compareTrees } from './compare.ts';
+import type { ConfigFault } from './config-fault.ts';
 import type { ConfirmWindow } from './confirm-window.ts';
 import { consolePath } from './console-path.ts';
 import { laterChanges } from './effects.ts';
@@ -19,7 +20,7 @@ import type { CommitFacts, RevertedCommit } from './kept/commit.ts';
 import { CommitDisk } from './kept/commit-disk.ts';
 import { type SyncFolder, syncFolder } from './kept/durable-file.ts';
 import { openConfiguration } from './kept/opening.ts';
-import { type ConfigFault, checkConfig } from './parse.ts';
+import { checkConfig } from './parse.ts';
 import type { RawBranch } from './raw-tree.ts';
 import { type Replayed, replay } from './replay.ts';
 import type { Config } from './tree.ts';

@@ -1,5 +1,6 @@
 export { type Annotations, Candidate } from './candidate.ts';
 export { type Change, compareTrees } from './compare.ts';
+export type { ConfigFault } from './config-fault.ts';
 export { Configurations } from './configurations.ts';
 export type { LaterChange } from './effects.ts';
 export { catchUpOf } from './feed-values.ts';
@@ -9,7 +10,7 @@ export type { CommitFacts, RevertedCommit } from './kept/commit.ts';
 export { secretMask } from './leaf.ts';
 export { type LoadMode, loadText } from './load-text.ts';
 export { originEntry } from './origin-values.ts';
-export { type ConfigFault, parseConfig, unconfigured } from './parse.ts';
+export { parseConfig, unconfigured } from './parse.ts';
 export {
   type Following,
   findPlace,

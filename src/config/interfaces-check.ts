@@ -1,5 +1,5 @@
 import { BlockList, isIPv6 } from 'node:net';
-import type { ConfigFault } from './parse.ts';
+import type { ConfigFault } from './config-fault.ts';
 import type { Config } from './tree.ts';
 
 type Interfaces = Config['interfaces'];

@@ -1,5 +1,6 @@
 import { WeirError } from '#base';
 import { checkBilling } from './billing-check.ts';
+import type { ConfigFault } from './config-fault.ts';
 import { checkInterfaces } from './interfaces-check.ts';
 import { leafFault } from './leaf.ts';
 import { isBranch } from './raw-tree.ts';
@@ -8,12 +9,6 @@ import { type Config, configTree } from './tree.ts';
 import { upgradeTree } from './upgrade.ts';
 import { checkUpload } from './upload-check.ts';
 import { checkUsers } from './users-check.ts';
-
-/** One thing that is wrong with a configuration, by its path: `relay.rtsp.ports[0]`. */
-export interface ConfigFault {
-  readonly path: string;
-  readonly text: string;
-}
 
 /**
  * Parses a configuration tree (as JSON gives it) to a frozen Config with every default filled in.

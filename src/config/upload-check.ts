@@ -1,4 +1,4 @@
-import type { ConfigFault } from './parse.ts';
+import type { ConfigFault } from './config-fault.ts';
 import type { Config } from './tree.ts';
 
 type Upload = Config['upload'];

@@ -1,4 +1,4 @@
-import type { ConfigFault } from './parse.ts';
+import type { ConfigFault } from './config-fault.ts';
 import type { Config } from './tree.ts';
 
 /** Where there are users the serial console asks for one, and on a gateway there may be no other way in. */
