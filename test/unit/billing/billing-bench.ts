@@ -4,7 +4,7 @@ import type { Store } from '#storage';
 import { BillingManager, Unrecorded } from '../../../src/billing/index.ts';
 import { parseConfig } from '../../../src/config/index.ts';
 import { HandClock } from '../session/scripted.ts';
-import type { RecordsFolder } from './billed-viewer.ts';
+import { RecordsFolder } from './billed-viewer.ts';
 
 export const configOf = (billing: object) =>
   parseConfig({ interfaces: { wan: { device: 'wan0' }, access: { device: 'lan0' } }, billing }).billing;
@@ -18,16 +18,27 @@ const priced = configOf({
 /** What a test of it has, and may change. */
 export class BillingBench {
   folder!: RecordsFolder;
-  clock = new HandClock();
-  alarms = new Alarms({ clock: this.clock, log: silentLog });
+  clock!: HandClock;
+  alarms!: Alarms;
   config = priced;
   synchronised = true;
-  readonly opened: BillingManager[] = [];
-  readonly unrecorded = new Unrecorded({
-    config: () => this.config,
-    alarms: this.alarms,
-    log: silentLog,
-  });
+  unrecorded!: Unrecorded;
+  opened: BillingManager[] = [];
+
+  async begin(): Promise<void> {
+    this.folder = await RecordsFolder.make();
+    this.clock = new HandClock();
+    this.alarms = new Alarms({ clock: this.clock, log: silentLog });
+    this.config = priced;
+    this.synchronised = true;
+    this.unrecorded = new Unrecorded({ config: () => this.config, alarms: this.alarms, log: silentLog });
+    this.opened = [];
+  }
+
+  async end(): Promise<void> {
+    for (const billing of this.opened) await billing.close();
+    await this.folder[Symbol.asyncDispose]();
+  }
 
   billingOn(store: Store = this.folder.store): BillingManager {
     const billing = new BillingManager({
@@ -50,4 +61,12 @@ export class BillingBench {
   alarmNames(): string[] {
     return this.alarms.standing().map(({ name }) => name);
   }
+}
+
+/** A bench for each test of the suite around. */
+export function useBillingBench(): BillingBench {
+  const bench = new BillingBench();
+  beforeEach(() => bench.begin());
+  afterEach(() => bench.end());
+  return bench;
 }

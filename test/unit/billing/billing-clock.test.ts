@@ -4,20 +4,11 @@ import { verifyChain } from '#storage';
 import type { BillingManager } from '../../../src/billing/index.ts';
 import { recordRows } from '../../../src/operations/records.ts';
 import { usageEntry } from '../../../src/upload/outgoing-entry.ts';
-import { BilledViewer, entriesOf, RecordsFolder, recordsOf } from './billed-viewer.ts';
-import { BillingBench } from './billing-bench.ts';
+import { BilledViewer, entriesOf, recordsOf } from './billed-viewer.ts';
+import { useBillingBench } from './billing-bench.ts';
 
 describe('BillingManager', () => {
-  let bench: BillingBench;
-
-  beforeEach(async () => {
-    bench = new BillingBench();
-    bench.folder = await RecordsFolder.make();
-  });
-  afterEach(async () => {
-    for (const billing of bench.opened) await billing.close();
-    await bench.folder[Symbol.asyncDispose]();
-  });
+  const bench = useBillingBench();
 
   describe('on a clock that is not synchronised', () => {
     it('says so in the record, and signs by how much it was wrong once that is known', async () => {

@@ -3,20 +3,11 @@ import { isWeirError, Signal, WeirError } from '#base';
 import type { Store, StoreHealth } from '#storage';
 import { TerminateCause } from '../../../src/protocol/index.ts';
 import { settled } from '../session/scripted.ts';
-import { BilledViewer, entriesOf, RecordsFolder, recordsOf } from './billed-viewer.ts';
-import { BillingBench, configOf } from './billing-bench.ts';
+import { BilledViewer, entriesOf, recordsOf } from './billed-viewer.ts';
+import { configOf, useBillingBench } from './billing-bench.ts';
 
 describe('BillingManager', () => {
-  let bench: BillingBench;
-
-  beforeEach(async () => {
-    bench = new BillingBench();
-    bench.folder = await RecordsFolder.make();
-  });
-  afterEach(async () => {
-    for (const billing of bench.opened) await billing.close();
-    await bench.folder[Symbol.asyncDispose]();
-  });
+  const bench = useBillingBench();
 
   describe('when records cannot be stored', () => {
     /** The real store behind a disk whose faults a test decides. */
