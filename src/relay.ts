@@ -8,35 +8,25 @@ import {
   Turn,
   weirVersion,
 } from '#base';
-import {
-  type Endpoint,
-  type Hal,
-  type Nic,
-  type NicConfig,
-  type NicRole,
-  nicRoles,
-  type TcpConnection,
-  type TcpListener,
-} from '#hal';
+import { type Endpoint, type Hal, type Nic, nicRoles, type TcpConnection, type TcpListener } from '#hal';
 import type { BillingManager } from './billing/index.ts';
 import {
   applyStages,
   type Config,
   catchUpOf,
+  feedTimesOf,
+  frontLimitsOf,
+  monitorLimitsOf,
+  nicConfigsOf,
   originEntry,
   PlannedStage,
+  ringSizeOf,
   type Stage,
 } from './config/index.ts';
 import { Feed } from './feed/index.ts';
 import { Heartbeat, LeaseWatch } from './health/index.ts';
-import {
-  endpointText,
-  fanOutStatus,
-  feedsStatus,
-  nicStatus,
-  type RelayStatus,
-  viewersStatus,
-} from './operations/index.ts';
+import { fanOutStatus, feedsStatus, nicStatus, type RelayStatus, viewersStatus } from './operations/index.ts';
+import { OriginBypasses } from './origin-bypasses.ts';
 import {
   Intake,
   type OriginCredentials,
@@ -83,8 +73,7 @@ export class Relay implements Closeable {
   readonly serverPorts: ServerPorts;
   readonly #parts = new CloseStack();
   #listeners: { v4: TcpListener; v6: TcpListener } | undefined;
-  /** Until when, monotonic, addresses and ports go past the box. */
-  readonly #bypasses = new Map<string, bigint>();
+  readonly #bypasses: OriginBypasses;
   #config: Config;
   readonly #stages: readonly Stage[];
 
@@ -118,14 +107,15 @@ export class Relay implements Closeable {
           clock,
           log,
           openSession: () => this.#originSession(feed.origin, feed.url, reconnectMs),
-          times: () => this.#feedTimes(),
-          ...this.#ringSize(),
+          times: () => feedTimesOf(this.#config),
+          ...ringSizeOf(this.#config),
           catchUp: catchUpOf(this.#config, feed.url),
         }),
       openOriginSession: (origin, url) =>
         this.#originSession(origin, url, this.#config.relay.openTimeoutSeconds * 1000),
-      limits: () => this.#monitorLimits(),
+      limits: () => monitorLimitsOf(this.#config),
     });
+    this.#bypasses = new OriginBypasses({ interception: hal.interception, clock, log });
     this.serverPorts = new ServerPorts(hal.datapath);
     this.#rtspFront = new RtspFront({
       datapath: hal.datapath,
@@ -133,12 +123,12 @@ export class Relay implements Closeable {
       serverPorts: this.serverPorts,
       clock,
       log,
-      limits: () => this.#frontLimits(),
+      limits: () => frontLimitsOf(this.#config),
     });
     this.#intake = new Intake({
       clock,
       log,
-      limits: () => this.#frontLimits(),
+      limits: () => frontLimitsOf(this.#config),
       passThrough: new PassThrough({
         datapath: hal.datapath,
         clock,
@@ -190,7 +180,7 @@ export class Relay implements Closeable {
     this.#parts.defer(() => interception.stop());
     this.#listen(interception.repaired.on(({ what }) => this.#log.warn('interception put back', { what })));
     this.#listen(nics.changed.on((nic) => this.#watchNic(nic)));
-    this.#listen(this.monitor.feedOpened.on(({ origin }) => this.#isLive(origin)));
+    this.#listen(this.monitor.feedOpened.on(({ origin }) => this.#bypasses.end(origin)));
     await this.apply(this.#config);
     for (const role of nicRoles) this.#watchNic(nics.get(role));
     this.#parts.use(new LeaseWatch({ nics, alarms: this.alarms, clock: this.#clock }));
@@ -222,7 +212,7 @@ export class Relay implements Closeable {
    * @throws {WeirError} NIC_MISSING, NETLINK_FAILED
    */
   check(next: Config): Promise<void> {
-    return this.#hal.nics.check(nicConfigs(next));
+    return this.#hal.nics.check(nicConfigsOf(next));
   }
 
   /** Brings the running box to another configuration; returns what brings it back. What does not differ is not touched. */
@@ -243,7 +233,7 @@ export class Relay implements Closeable {
       }),
       new PlannedStage({
         ...this.#stage('nics'),
-        planOf: nicConfigs,
+        planOf: nicConfigsOf,
         apply: (plan) => nics.apply(plan),
       }),
       new PlannedStage({
@@ -292,26 +282,7 @@ export class Relay implements Closeable {
 
   #notLive(origin: Endpoint): void {
     const { bypassSeconds } = this.#config.relay;
-    if (bypassSeconds === 0 || this.monitor.hadFeed(origin)) return;
-    this.#log.info('not live, goes past the box', {
-      origin: origin.address,
-      port: origin.port,
-      bypassSeconds,
-    });
-    const now = this.#clock.monoNs();
-    for (const [key, until] of this.#bypasses) if (until <= now) this.#bypasses.delete(key);
-    this.#bypasses.set(endpointText(origin), now + BigInt(bypassSeconds) * 1_000_000_000n);
-    this.#hal.interception
-      .bypass(origin.address, origin.port, bypassSeconds)
-      .catch((error) => this.#log.warn('bypass failed', { error: describeError(error) }));
-  }
-
-  /** A feed has been opened there after all, on a connection from before the bypass. */
-  #isLive(origin: Endpoint): void {
-    if (!this.#bypasses.delete(endpointText(origin))) return;
-    this.#hal.interception
-      .intercept(origin.address, origin.port)
-      .catch((error) => this.#log.warn('bypass not taken back', { error: describeError(error) }));
+    if (bypassSeconds > 0 && !this.monitor.hadFeed(origin)) this.#bypasses.begin(origin, bypassSeconds);
   }
 
   #watchNic({ role, device, ifindex, linkUp }: Nic): void {
@@ -347,42 +318,6 @@ export class Relay implements Closeable {
     return { username: known.username, password: known.password };
   }
 
-  #ringSize(): { ringBytes: number; ringMs: number } {
-    const { ringBytes, ringSeconds } = this.#config.relay;
-    return { ringBytes, ringMs: ringSeconds * 1000 };
-  }
-
-  #feedTimes(): { silenceMs: number; patienceMs: number } {
-    const { silenceSeconds, patienceSeconds } = this.#config.relay;
-    return { silenceMs: silenceSeconds * 1000, patienceMs: patienceSeconds * 1000 };
-  }
-
-  #monitorLimits() {
-    const {
-      maxFeeds,
-      maxFeedsPerAddress,
-      maxViewers,
-      lingerSeconds,
-      openTimeoutSeconds,
-      slowViewerSeconds,
-      rtsp,
-    } = this.#config.relay;
-    return {
-      maxFeeds,
-      maxFeedsPerAddress,
-      maxViewers,
-      lingerMs: lingerSeconds * 1000,
-      patienceMs: openTimeoutSeconds * 1000,
-      sessionTimeoutMs: rtsp.sessionTimeoutSeconds * 1000,
-      slowViewerMs: slowViewerSeconds * 1000,
-    };
-  }
-
-  #frontLimits() {
-    const { rtsp } = this.#config.relay;
-    return { ...rtsp, firstRequestMs: rtsp.firstRequestSeconds * 1000, idleMs: rtsp.idleSeconds * 1000 };
-  }
-
   /** What is relayed right now. */
   async status(): Promise<RelayStatus> {
     const { nics, datapath } = this.#hal;
@@ -413,12 +348,3 @@ export class Relay implements Closeable {
     return this.close();
   }
 }
-
-const nicConfigs = ({ interfaces: { wan, access } }: Config): Record<NicRole, NicConfig> => ({
-  wan: { ...wan, routes: wan.routes.flatMap(wholeRoute) },
-  access: { ...access, routes: access.routes.flatMap(wholeRoute) },
-});
-
-/** The configuration has been checked: both are there. */
-const wholeRoute = ({ prefix, via }: Config['interfaces']['wan']['routes'][number]) =>
-  prefix === undefined || via === undefined ? [] : [{ prefix, via }];

@@ -24,6 +24,13 @@ export {
 export type { RawBranch, RawNode, RawValue } from './raw-tree.ts';
 export { renderReference } from './reference.ts';
 export {
+  feedTimesOf,
+  frontLimitsOf,
+  monitorLimitsOf,
+  nicConfigsOf,
+  ringSizeOf,
+} from './relay-values.ts';
+export {
   type RenderOptions,
   renderChanges,
   renderCompare,
