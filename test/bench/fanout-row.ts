@@ -87,7 +87,7 @@ export function fanoutCells(row: FanoutRow): readonly string[] {
   ];
 }
 
-/** Those that count: by UDP, the NIC segments, and there are many viewers. */
+/** Those that count: the NIC segments, and there are many viewers. */
 export function fanoutGoals({
   transport,
   offload,
@@ -95,7 +95,8 @@ export function fanoutGoals({
   threads,
   engineToBatched,
 }: FanoutRow): readonly Goal[] {
-  if (transport !== 'udp' || !offload || viewers < goalViewers) return [];
-  const what = `engine / C GSO, ${viewers} viewers by UDP, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+  if (!offload || viewers < goalViewers) return [];
+  const loop = transport === 'udp' ? 'C GSO' : 'C loop';
+  const what = `engine / ${loop}, ${viewers} viewers by ${transport.toUpperCase()}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
   return [below(what, engineToBatched.median, goalRatio, '')];
 }

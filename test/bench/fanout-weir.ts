@@ -3,6 +3,7 @@ import { CloseStack, systemClock } from '#base';
 import type { RelayStatus } from '../../src/operations/index.ts';
 import { audienceOf } from './audience.ts';
 import { mustBeOnTime, mustBeWhole, notMeasured } from './checks.ts';
+import { intercepting } from './intercepting.ts';
 import { defaultClientPort, Load, type MediaDrop } from './load/index.ts';
 import type { Scene } from './scene.ts';
 
@@ -41,6 +42,7 @@ export async function measureWeir(options: WeirOptions): Promise<WeirCost> {
   const { scene, drop, transport, viewers, seconds } = options;
   const { daemon, trace } = scene;
   const audience = audienceOf(viewers);
+  await intercepting(scene.world.box);
   await using parts = new CloseStack();
   const loads: Load[] = [];
   for (const [index, place] of scene.feeds.entries()) {
