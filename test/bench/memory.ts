@@ -70,14 +70,19 @@ async function measure(transport: 'udp' | 'tcp', viewers: number): Promise<Row> 
   else await load.add(viewers);
   await systemClock.sleep(settleMs);
   const residentBytes = await resident(daemon);
-  const { feeds, viewers: shown } = await daemon.status();
+  const { viewers: shown } = await daemon.status();
   if (shown.length !== viewers) throw notMeasured('not all viewers are there', { viewers: shown.length });
-  const [feed] = feeds;
-  const ringBytes = Math.min(mostRingBytes, Number(feed?.rxBytes ?? 0));
+  const ringBytes = await writtenRing(daemon);
   return {
     ...{ transport, viewers, idleBytes, ringBytes, residentBytes },
     perViewerBytes: (residentBytes - idleBytes - ringBytes) / viewers,
   };
+}
+
+/** Of the first feed's ring, what has been written so far. */
+export async function writtenRing(daemon: Daemon): Promise<number> {
+  const [feed] = (await daemon.status()).feeds;
+  return Math.min(mostRingBytes, Number(feed?.rxBytes ?? 0));
 }
 
 /** The middle of some samples. */
