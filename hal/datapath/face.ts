@@ -232,7 +232,7 @@ export interface ViewerPath extends Closeable {
   pause(): Promise<void>;
   /** Moves a paused viewer to a new start point, as `addViewer` did. */
   seekToStart(startWaitMs: number): Promise<readonly TrackStart[]>;
-  /** Its port was refused three times within 2 s (ICMP). */
+  /** Its port for media was refused (ICMP) at three times, a quarter of a second apart at least and three seconds at most. */
   readonly refused: Signal<{ refusals: number }>;
   counters(): ViewerCounters;
   /**

@@ -21,6 +21,11 @@ interface Leg {
   end(): void;
 }
 
+/** As the engine has it (viewer-feedback.cc). */
+const refusedTimes = 3;
+const refusalsApartNs = 250_000_000n;
+const refusalsTogetherNs = 3_000_000_000n;
+
 const byePacket = Uint8Array.from([0x80, 203, 0, 0]);
 
 /** A viewer of a simulated feed: sends at once whatever its feed has for it. */
@@ -46,7 +51,8 @@ export class SimViewer implements ViewerPath {
   readonly #feed: ViewerFeed;
   readonly #legs: readonly Leg[];
   readonly #lost = new Map<number, bigint>();
-  readonly #refusedAt: bigint[] = [];
+  /** When media was refused, of late; each a while after the one before. */
+  #refusedAt: bigint[] = [];
   #closing: Promise<void> | undefined;
 
   constructor(feed: ViewerFeed, tracks: readonly ViewerTrack[]) {
@@ -125,18 +131,20 @@ export class SimViewer implements ViewerPath {
   #send(track: number, port: 'rtp' | 'rtcp', packet: Uint8Array, sent: () => void): void {
     for (const leg of this.#legs.filter((each) => each.track === track)) {
       sent();
-      if (!leg.send(port, packet)) this.#refuse();
+      if (!leg.send(port, packet)) this.#refuse(port);
     }
   }
 
-  #refuse(): void {
+  #refuse(port: 'rtp' | 'rtcp'): void {
     this.count.refusals += 1n;
+    if (port === 'rtcp') return;
     const now = this.#feed.monoNs();
+    const sinceNs = now - (this.#refusedAt.at(-1) ?? 0n);
+    if (this.#refusedAt.length > 0 && sinceNs < refusalsApartNs) return;
+    if (sinceNs > refusalsTogetherNs) this.#refusedAt = [];
     this.#refusedAt.push(now);
-    if (this.#refusedAt.length > 3) this.#refusedAt.shift();
-    const [first] = this.#refusedAt;
-    if (this.#refusedAt.length < 3 || first === undefined || now - first > 2_000_000_000n) return;
-    this.#refusedAt.length = 0;
+    if (this.#refusedAt.length < refusedTimes) return;
+    this.#refusedAt = [];
     this.refused.emit({ refusals: Number(this.count.refusals) });
   }
 

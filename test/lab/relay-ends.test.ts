@@ -58,7 +58,7 @@ describe('lab: how viewers and Weir end', function () {
       await viewers.watching(5_000);
       await using wan = await Capture.start(lab.world.box, lab.world.wan.device);
       viewers.command({ command: 'close-udp', viewers: [0] });
-      await viewers.program.until(() => viewers.told('ended').length === 1, 5_000, 'the end of the first');
+      await viewers.program.until(() => viewers.told('ended').length === 1, 10_000, 'the end of the first');
       assert.deepEqual(
         viewers.told('ended').map(({ viewer, how }) => `${viewer} ${how}`),
         ['0 closed'],

@@ -1,4 +1,5 @@
 
+#include "clock.h"
 #include "feed-rig.h"
 #include "rtcp.h"
 
@@ -308,7 +309,7 @@ TEST("a viewer's receiver reports are counted and its reported loss is kept (RFC
   CHECK(world.counter(viewer->slot, ViewerCounter::lastRxMonoNs) > 0);
 }
 
-TEST("three refusals of a viewer's port within 2 s are told, and others on the pair get every packet") {
+TEST("a viewer's port that refuses media again and again is told, and others on the pair get every packet") {
   World world;
   FeedRig rig(world);
   rig.send(0, rig.video(true));
@@ -319,7 +320,7 @@ TEST("three refusals of a viewer's port within 2 s are told, and others on the p
   rig.play(gone->id);
   rig.play(here->id);
   here->rtp.receive();
-  while (world.counter(gone->slot, ViewerCounter::refusals) < 3) {
+  while (world.refusedWaiting() == 0) {
     const Bytes packet = rig.video(false);
     rig.send(0, packet);
     CHECK(here->rtp.receive() == packet);
@@ -327,6 +328,50 @@ TEST("three refusals of a viewer's port within 2 s are told, and others on the p
   CHECK(world.nextRefused() >= 3);
   CHECK_EQ(world.counter(here->slot, ViewerCounter::refusals), 0U);
   CHECK_EQ(world.counter(here->slot, ViewerCounter::droppedPackets), 0U);
+}
+
+TEST("a picture whose packets are all refused ends no viewer: it may be opening its port just then (RFC 8085 s.5.2)") {
+  World world;
+  FeedRig rig(world);
+  const auto viewer = rig.addUdp();
+  const std::uint16_t port = viewer->rtp.local().port;
+  viewer->rtp.close();
+  rig.play(viewer->id);
+  // Each one longer than the last: none is a segment of a run, for which one refusal would come.
+  std::vector<Bytes> picture;
+  for (std::size_t i = 0; i < 5; ++i) picture.push_back(rig.video(i == 0, 1000 + i, i > 0));
+  rig.burst(0, picture);
+  world.awaitCounter(viewer->slot, ViewerCounter::refusals, 3);
+  const std::uint64_t refusals = world.counter(viewer->slot, ViewerCounter::refusals);
+  viewer->rtp = UdpPeer("127.0.0.1", port);
+  const Bytes packet = rig.video(false);
+  rig.send(0, packet);
+  CHECK(viewer->rtp.receive() == packet);
+  // Told of is only what comes after this.
+  viewer->rtp.close();
+  while (world.refusedWaiting() == 0) rig.send(0, rig.video(false));
+  CHECK(world.nextRefused() > refusals);
+}
+
+TEST("a viewer that opens no port for reports goes on watching: refused RTCP is counted, and no more") {
+  World world;
+  FeedRig rig(world);
+  rig.send(0, rig.video(true));
+  const auto viewer = rig.addUdp();
+  viewer->rtcp.close();
+  rig.play(viewer->id);
+  viewer->rtp.receive();
+  const std::int64_t begunNs = monoNs();
+  do {
+    rig.sendRtcp(0, senderReport(0x1234));
+    const Bytes packet = rig.video(false);
+    rig.send(0, packet);
+    CHECK(viewer->rtp.receive() == packet);
+  } while (monoNs() - begunNs < kNsPerSecond || world.counter(viewer->slot, ViewerCounter::refusals) < 3);
+  const std::uint64_t refusals = world.counter(viewer->slot, ViewerCounter::refusals);
+  viewer->rtp.close();
+  while (world.refusedWaiting() == 0) rig.send(0, rig.video(false));
+  CHECK(world.nextRefused() > refusals);
 }
 
 TEST("closing a viewer with bye sends RTCP BYE for the media's SSRC (RFC 3550 s.6.6)") {

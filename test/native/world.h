@@ -86,6 +86,7 @@ class World : public EventSink {
   std::pair<std::uint64_t, std::uint64_t> nextSpliceEnded() { return spliceEnded_.take(); }
   std::uint32_t nextBye() { return byes_.take(); }
   std::uint64_t nextRefused() { return refused_.take(); }
+  std::size_t refusedWaiting() { return refused_.size(); }
   std::size_t messagesWaiting() { return messages_.size(); }
   std::size_t endsWaiting() { return ended_.size(); }
   /** Whether messages are reported as consumed at once. */

@@ -191,7 +191,7 @@ class EventSink {
   virtual void spliceEnded(SpliceId splice, std::uint64_t aToBBytes, std::uint64_t bToABytes) = 0;
   /** RTCP BYE from the origin. */
   virtual void bye(FeedId feed, std::uint32_t track) = 0;
-  /** Three refusals within 2 s. */
+  /** Its port for media was refused at three times, a quarter of a second apart at least and three seconds at most. */
   virtual void refused(ViewerId viewer, std::uint64_t refusals) = 0;
 };
 

@@ -173,7 +173,7 @@ void UdpLane::onLegMoved(UdpLeg& leg) {
   if (state_ == State::live) feed_.refreshLive(leg.track, leg);
 }
 
-void UdpLane::onLegRefused(UdpLeg&, std::int64_t nowNs) { feedback_.refused(nowNs); }
+void UdpLane::onLegRefused(UdpLeg&, bool rtcp, std::int64_t nowNs) { feedback_.refused(rtcp, nowNs); }
 
 void UdpLane::onLegGone(UdpLeg& leg) {
   if (state_ == State::live) feed_.leaveLive(leg.track, leg);

@@ -39,7 +39,7 @@ class UdpLane final : UdpLeg::Owner {
 
   void onLegHeard(UdpLeg& leg, bool rtcp, ByteView bytes, std::int64_t nowNs) override;
   void onLegMoved(UdpLeg& leg) override;
-  void onLegRefused(UdpLeg& leg, std::int64_t nowNs) override;
+  void onLegRefused(UdpLeg& leg, bool rtcp, std::int64_t nowNs) override;
   void onLegGone(UdpLeg& leg) override;
 
   void skipOverrun();

@@ -217,7 +217,7 @@ void UdpPair::takeErrors(bool rtcp) {
     // Fragmentation needed, or packet too big (RFC 1191, RFC 8201): the kernel knows by now how much is not.
     if (error.errnum == EMSGSIZE) leg.path.ask(leg.rtp.target, loop_.nowNs());
     if (error.errnum != ECONNREFUSED) continue;
-    if ((rtcp ? leg.rtcp : leg.rtp).target == error.destination) leg.owner->onLegRefused(leg, loop_.nowNs());
+    if ((rtcp ? leg.rtcp : leg.rtp).target == error.destination) leg.owner->onLegRefused(leg, rtcp, loop_.nowNs());
   }
 }
 

@@ -31,7 +31,7 @@ struct UdpLeg {
     /** Something came from the viewer's address; `rtcp` tells to which port of the pair. */
     virtual void onLegHeard(UdpLeg& leg, bool rtcp, ByteView bytes, std::int64_t nowNs) = 0;
     virtual void onLegMoved(UdpLeg& leg) = 0;
-    virtual void onLegRefused(UdpLeg& leg, std::int64_t nowNs) = 0;
+    virtual void onLegRefused(UdpLeg& leg, bool rtcp, std::int64_t nowNs) = 0;
     /** The pair is being closed. */
     virtual void onLegGone(UdpLeg& leg) = 0;
 

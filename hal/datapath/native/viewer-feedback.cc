@@ -9,7 +9,14 @@ namespace weir {
 
 namespace {
 
-constexpr std::int64_t kRefusalWindowNs = 2 * kNsPerSecond;
+/**
+ * A port is gone when media was refused at so many times, apart by as much and no more: the packets of one picture may all come upon
+ * a player that is just opening its socket, and a host tells no more than six of them at once and one a second after that (Linux,
+ * icmp_ratelimit).
+ */
+constexpr std::uint32_t kRefusedTimes = 3;
+constexpr std::int64_t kRefusalsApartNs = 250 * kNsPerMs;
+constexpr std::int64_t kRefusalsTogetherNs = 3 * kNsPerSecond;
 
 }  // namespace
 
@@ -26,14 +33,17 @@ void ViewerFeedback::rtcp(std::uint32_t track, ByteView bytes) {
   counters_.add(ViewerCounter::rxRtcpPackets, 1);
 }
 
-void ViewerFeedback::refused(std::int64_t nowNs) {
-  const std::size_t size = refusals_.size();
-  refusals_[refusalCount_++ % size] = nowNs;
-  counters_.set(ViewerCounter::refusals, refusalCount_);
-  // The next place to be overwritten holds the oldest of the last three.
-  if (refusalCount_ - refusalsTold_ < size || nowNs - refusals_[refusalCount_ % size] > kRefusalWindowNs) return;
-  refusalsTold_ = refusalCount_;
-  sink_.refused(id_, refusalCount_);
+void ViewerFeedback::refused(bool rtcp, std::int64_t nowNs) {
+  counters_.set(ViewerCounter::refusals, ++refusals_);
+  // Who opens no port for reports watches all the same.
+  if (rtcp) return;
+  const std::int64_t sinceNs = nowNs - refusedNs_;
+  if (refusedTimes_ > 0 && sinceNs < kRefusalsApartNs) return;
+  if (sinceNs > kRefusalsTogetherNs) refusedTimes_ = 0;
+  refusedNs_ = nowNs;
+  if (++refusedTimes_ < kRefusedTimes) return;
+  refusedTimes_ = 0;
+  sink_.refused(id_, refusals_);
 }
 
 }  // namespace weir

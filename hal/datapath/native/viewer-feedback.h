@@ -18,8 +18,8 @@ class ViewerFeedback {
   }
   /** RTCP, or what pretends to be. */
   void rtcp(std::uint32_t track, ByteView bytes);
-  /** ICMP told that nobody listens there. */
-  void refused(std::int64_t nowNs);
+  /** ICMP told that nobody listens there: at the port of its media, or of its RTCP. */
+  void refused(bool rtcp, std::int64_t nowNs);
 
  private:
   EventSink& sink_;
@@ -27,10 +27,10 @@ class ViewerFeedback {
   ViewerSlot counters_;
   /** As last reported, by track. */
   std::array<std::int32_t, kMaxTracks> lost_{};
-  std::array<std::int64_t, 3> refusals_{};
-  std::uint64_t refusalCount_ = 0;
-  /** Those before it have led to an event already. */
-  std::uint64_t refusalsTold_ = 0;
+  std::uint64_t refusals_ = 0;
+  /** Times at which media was refused, one after the other and not yet told; when the last one was. */
+  std::uint32_t refusedTimes_ = 0;
+  std::int64_t refusedNs_ = 0;
 };
 
 }  // namespace weir
