@@ -11,11 +11,13 @@ inline constexpr std::size_t kEthernetBytes = 14;
 inline constexpr std::size_t kMaxCloneHeaderBytes = kEthernetBytes + 40 + 8;
 /** Of the RTP header: what tells a packet from those before and after it (sequence number, time). */
 inline constexpr std::size_t kCloneMarkBytes = 8;
-/**
- * Viewers by one pass. They are served with soft interrupts off, a fraction of a millisecond in all; and a receiving host
- * behind a veth pair holds no more than 1,000 packets (net.core.netdev_max_backlog) until they are on again.
- */
+/** Viewers by one pass: they are served with soft interrupts off, a fraction of a millisecond in all. */
 inline constexpr std::size_t kMaxClones = 128;
+/**
+ * Packets by one pass, for a NIC that leaves it to the kernel to cut a run into them. A host behind a veth pair holds no more than
+ * 1,000 received ones (net.core.netdev_max_backlog) until soft interrupts are on again, and tells nobody of those it drops.
+ */
+inline constexpr std::size_t kMaxClonedPackets = 512;
 
 /** A viewer as the program sees it; addresses and ports in network byte order. */
 struct CloneViewer {

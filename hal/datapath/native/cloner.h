@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 
@@ -34,14 +35,18 @@ class Cloner {
 
   static CloneViewer viewer(const Address& at);
 
-  void clear() { count_ = 0; }
+  /** Nobody yet, for that run. */
+  void begin(const Run& run) {
+    count_ = 0;
+    most_ = std::clamp<std::size_t>(kMaxClonedPackets / run.count(), 1, kMaxClones);
+  }
   /** `viewer` is changed by `collect`: what the program has found out is kept with it. */
   void add(std::size_t index, CloneViewer& viewer) {
     table().viewers[count_] = viewer;
     added_[count_++] = {index, &viewer};
   }
   [[nodiscard]] bool empty() const { return count_ == 0; }
-  [[nodiscard]] bool full() const { return count_ == kMaxClones; }
+  [[nodiscard]] bool full() const { return count_ == most_; }
   /** The next thing sent is this run, to `lead`; its packets are up to `longest` bytes of IP. */
   void await(Run& run, int family, std::size_t longest, const CloneViewer& lead, std::int64_t nowNs);
   /** Names who got a clone of what has been sent. False when the program has seen nothing of it. */
@@ -74,6 +79,7 @@ class Cloner {
   };
   std::array<Added, kMaxClones> added_;
   std::size_t count_ = 0;
+  std::size_t most_ = kMaxClones;
   std::size_t runPackets_ = 0;
   unsigned device_ = 0;
   std::uint64_t timeShift_ = 0;

@@ -77,7 +77,7 @@ SendStop Fan::clone(Run& run, UdpPair& pair, Cloner& cloner, std::size_t first, 
   for (std::size_t turn = 0; turn < count;) {
     const std::size_t lead = (first + turn++) % count;
     if (!to_.takes(lead, longest, nowNs)) continue;
-    cloner.clear();
+    cloner.begin(run);
     for (; turn < count && !cloner.full(); ++turn) {
       const std::size_t index = (first + turn) % count;
       if (to_.takes(index, longest, nowNs)) cloner.add(index, viewers_[index]);
