@@ -47,52 +47,74 @@ bool isH264Start(ByteView nal) {
   return type == kIdr || (type == kSei && isRecoveryPoint(nal.subspan(1)));
 }
 
-/** Specification: RFC 6184 s.5.4 (single), s.5.7.1 (STAP-A), s.5.8 (FU-A; the packet with the S bit). */
+/** How an aggregate is laid out (RFC 6184 s.5.7): bytes before its first unit, and between a unit's size and the unit. */
+struct H264Aggregate {
+  std::size_t head;
+  std::size_t beforeUnit;
+};
+
+/** By type 24 to 27: a decoding order number follows the type but in STAP-A; each unit of an MTAP has its own, and a time offset. */
+constexpr std::array<H264Aggregate, 4> kH264Aggregates{{{1, 0}, {3, 0}, {3, 3}, {3, 4}}};
+
+/** Specification: RFC 6184 s.5.6 (single), s.5.7.1 (STAP-A, STAP-B), s.5.7.2 (MTAP16, MTAP24), s.5.8 (FU-A and FU-B with the S bit). */
 bool h264(ByteView payload) {
-  constexpr unsigned kStapA = 24;
+  constexpr unsigned kFirstAggregate = 24;
   constexpr unsigned kFuA = 28;
+  constexpr unsigned kFuB = 29;
   if (payload.empty()) return false;
   const unsigned type = payload[0] & 0x1f;
-  if (type == kStapA) {
-    ByteView rest = payload.subspan(1);
-    while (rest.size() > 2) {
-      const std::size_t size = readU16(rest.data());
-      if (size > rest.size() - 2) return false;
-      if (isH264Start(rest.subspan(2, size))) return true;
-      rest = rest.subspan(2 + size);
-    }
-    return false;
+  if (type == kFuA || type == kFuB) return payload.size() > 2 && (payload[1] & 0x80) != 0 && (payload[1] & 0x1f) == 5;
+  if (type < kFirstAggregate || type > kFuB) return isH264Start(payload);
+  const auto [head, beforeUnit] = kH264Aggregates[type - kFirstAggregate];
+  if (payload.size() < head) return false;
+  for (ByteView rest = payload.subspan(head); rest.size() > 2 + beforeUnit;) {
+    const std::size_t size = readU16(rest.data());
+    rest = rest.subspan(2 + beforeUnit);
+    if (size > rest.size()) return false;
+    if (isH264Start(rest.first(size))) return true;
+    rest = rest.subspan(size);
   }
-  if (type == kFuA) return payload.size() > 2 && (payload[1] & 0x80) != 0 && (payload[1] & 0x1f) == 5;
-  return isH264Start(payload);
+  return false;
 }
 
-/** IRAP pictures are NAL types 16 to 23 (H.265 7.4.2.2); a stream without them has recovery points (prefix SEI, 39). */
-bool isH265Start(ByteView nal) {
+/** Pictures at which decoding may begin (H.265 7.4.2.2). */
+constexpr bool isIrap(unsigned type) { return type >= 16 && type <= 23; }
+
+/** A stream without IRAP pictures has recovery points (prefix SEI, 39). `content`: behind the header of the NAL unit. */
+bool isH265Start(unsigned type, ByteView content) {
   constexpr unsigned kPrefixSei = 39;
-  if (nal.size() < 2) return false;
-  const unsigned type = nal[0] >> 1 & 0x3f;
-  return (type >= 16 && type <= 23) || (type == kPrefixSei && isRecoveryPoint(nal.subspan(2)));
+  return isIrap(type) || (type == kPrefixSei && isRecoveryPoint(content));
 }
 
-/** Specification: RFC 7798 s.4.4.1 (single), s.4.4.2 (AP), s.4.4.3 (FU). */
+/**
+ * Specification: RFC 7798 s.4.4.1 (single), s.4.4.2 (AP), s.4.4.3 (FU), s.4.4.4 (PACI: the type of what it carries is in its own
+ * fields, and behind them the content without its payload header).
+ */
 bool h265(ByteView payload) {
   constexpr unsigned kAp = 48;
   constexpr unsigned kFu = 49;
+  constexpr unsigned kPaci = 50;
   if (payload.size() < 3) return false;
-  const unsigned type = payload[0] >> 1 & 0x3f;
-  if (type == kAp) {
-    ByteView rest = payload.subspan(2);
-    while (rest.size() > 2) {
-      const std::size_t size = readU16(rest.data());
-      if (size == 0 || size > rest.size() - 2) return false;
-      if (isH265Start(rest.subspan(2, size))) return true;
-      rest = rest.subspan(2 + size);
-    }
-    return false;
+  unsigned type = payload[0] >> 1 & 0x3f;
+  ByteView content = payload.subspan(2);
+  if (type == kPaci) {
+    if (content.size() < 2) return false;
+    const unsigned fields = readU16(content.data());
+    const std::size_t head = 2 + (fields >> 4 & 0x1f);
+    if (content.size() <= head) return false;
+    type = fields >> 9 & 0x3f;
+    content = content.subspan(head);
   }
-  if (type == kFu) return (payload[2] & 0x80) != 0 && (payload[2] & 0x3f) >= 16 && (payload[2] & 0x3f) <= 23;
-  return isH265Start(payload);
+  if (type == kFu) return (content[0] & 0x80) != 0 && isIrap(content[0] & 0x3f);
+  if (type != kAp) return isH265Start(type, content);
+  while (content.size() > 2) {
+    const std::size_t size = readU16(content.data());
+    content = content.subspan(2);
+    if (size < 2 || size > content.size()) return false;
+    if (isH265Start(content[0] >> 1 & 0x3f, content.subspan(2, size - 2))) return true;
+    content = content.subspan(size);
+  }
+  return false;
 }
 
 /** Specification: AV1 RTP payload 1.0 s.4.4: N is set on the first packet of a coded video sequence, and never with Z. */
