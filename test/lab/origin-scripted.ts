@@ -41,6 +41,19 @@ export class ScriptedOrigin implements AsyncDisposable {
       .filter((told): told is Request => told.event === 'request' && told.method === method);
   }
 
+  /**
+   * Those who asked it for something themselves. Who only connected is none of them: Weir opens a connection in the name of a viewer that has
+   * been silent for two seconds, in case that the origin is to speak first.
+   */
+  askedBy(isOne: (address: string) => boolean): readonly string[] {
+    const asking = new Set(
+      this.events.flatMap((told) => (told.event === 'request' ? [told.connection] : [])),
+    );
+    return this.events.flatMap((told) =>
+      told.event === 'connected' && asking.has(told.connection) && isOne(told.peer) ? [told.peer] : [],
+    );
+  }
+
   /** Closes every client's connection, as an origin that restarts does. */
   closeConnections(): void {
     this.#program.write('close-connections\n');

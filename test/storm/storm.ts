@@ -370,11 +370,9 @@ class StormRun {
 
   /** `whenDown: closed`: whoever reached the origin himself got media that nobody metered. */
   #passedBy(): readonly string[] {
-    return this.#origin.events.flatMap((told) =>
-      told.event === 'connected' && /^(198\.1[89]\.|2001:db8:19[89]:)/.test(told.peer)
-        ? [`${told.peer} reached the origin past the box`]
-        : [],
-    );
+    return this.#origin
+      .askedBy((address) => /^(198\.1[89]\.|2001:db8:19[89]:)/.test(address))
+      .map((peer) => `${peer} reached the origin past the box`);
   }
 
   #must(violations: readonly string[]): void {

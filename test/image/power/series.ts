@@ -190,11 +190,9 @@ export class Series implements AsyncDisposable {
 
   /** Whoever reached the origin himself got media that nobody metered. */
   #passedBy(): readonly string[] {
-    return this.#lab.origin.events.flatMap((told) =>
-      told.event === 'connected' && told.peer.startsWith('198.19.')
-        ? [`${told.peer} reached the origin past the gateway`]
-        : [],
-    );
+    return this.#lab.origin
+      .askedBy((address) => address.startsWith('198.19.'))
+      .map((peer) => `${peer} reached the origin past the gateway`);
   }
 
   async #powerOff(): Promise<void> {
