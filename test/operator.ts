@@ -32,8 +32,8 @@ export class Operator {
   }
 
   /** Waits until `pattern` is to be seen behind what was looked at last; what there is up to its end. */
-  async sees(pattern: RegExp): Promise<string> {
-    const until = Date.now() + this.#patienceMs;
+  async sees(pattern: RegExp, patienceMs = this.#patienceMs): Promise<string> {
+    const until = Date.now() + patienceMs;
     for (;;) {
       const news = this.#seen.slice(this.#from);
       const found = pattern.exec(news);
@@ -55,10 +55,13 @@ export class Operator {
   }
 
   /** Types a line; what is shown between it and the next prompt, which may have two lines; lines ended by "\n". */
-  async command(line: string): Promise<string> {
+  async command(line: string, patienceMs = this.#patienceMs): Promise<string> {
     void this.type(`${line}\r`);
     // The line comes back as it is typed, perhaps wrapped; what is behind its end is the answer.
-    const seen = await this.sees(/\r\n(?:[\s\S]*\r\n)?(?:\[edit[^\]\n]*\]\r\n)?[\w.-]+@[\w.-]+[>#] $/);
+    const seen = await this.sees(
+      /\r\n(?:[\s\S]*\r\n)?(?:\[edit[^\]\n]*\]\r\n)?[\w.-]+@[\w.-]+[>#] $/,
+      patienceMs,
+    );
     const answer = seen.slice(seen.indexOf('\r\n') + 2, seen.lastIndexOf('\r\n') + 2);
     return answer.replaceAll('\r\n', '\n').replace(/\[edit[^\]\n]*\]\n$/, '');
   }

@@ -39,6 +39,8 @@ export interface ViewerCounts {
   readonly byes: number;
   /** Sequence numbers that never came, between the first and the last packet. */
   readonly lost: number;
+  /** Packets whose sequence number had come before. */
+  readonly repeated: number;
   readonly ssrcs: readonly number[];
   /** Where media came from: address and port. */
   readonly mediaFrom: readonly string[];

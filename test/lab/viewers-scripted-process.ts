@@ -24,10 +24,11 @@ const connectWithinMs = 500;
 /** Counts the media of one viewer. */
 class Receiver {
   readonly #viewer: number;
-  readonly #seqs = new Map<number, { first: number; last: number; packets: number }>();
+  readonly #seqs = new Map<number, { first: number; last: number; packets: number; had: Uint8Array }>();
   readonly #from = new Set<string>();
   #rtpPackets = 0;
   #rtpBytes = 0;
+  #repeated = 0;
   #rtcpPackets = 0;
   #byes = 0;
   #playSentMs = 0;
@@ -61,14 +62,19 @@ class Receiver {
     this.#from.add(from);
     const ssrc = packet.readUInt32BE(8);
     const seq = packet.readUInt16BE(2);
-    const known = this.#seqs.get(ssrc);
-    if (!known) this.#seqs.set(ssrc, { first: seq, last: seq, packets: 1 });
-    else {
-      known.packets += 1;
-      // Sequence numbers are 16 bits (RFC 3550 s.5.1): the step, as a signed number.
-      const step = ((seq - known.last) << 16) >> 16;
-      if (step > 0) known.last += step;
+    const known = this.#seqs.get(ssrc) ?? { first: seq, last: seq, packets: 0, had: new Uint8Array(65_536) };
+    this.#seqs.set(ssrc, known);
+    if (known.had[seq] === 1) {
+      this.#repeated += 1;
+      return;
     }
+    known.had[seq] = 1;
+    // What is half a turn away is of another turn.
+    known.had[(seq + 32_768) & 0xffff] = 0;
+    known.packets += 1;
+    // Sequence numbers are 16 bits (RFC 3550 s.5.1): the step, as a signed number.
+    const step = ((seq - known.last) << 16) >> 16;
+    if (step > 0) known.last += step;
   }
 
   rtcp(packet: Buffer): void {
@@ -88,6 +94,7 @@ class Receiver {
       rtcpPackets: this.#rtcpPackets,
       byes: this.#byes,
       lost: expected.reduce((sum, missing) => sum + missing, 0),
+      repeated: this.#repeated,
       ssrcs: [...this.#seqs.keys()],
       mediaFrom: [...this.#from],
       joinMs: this.#joinMs,

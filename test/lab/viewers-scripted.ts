@@ -64,7 +64,7 @@ export class ScriptedViewers implements AsyncDisposable {
   async counts(): Promise<readonly ViewerCounts[]> {
     const before = this.told('counts').length;
     this.command({ command: 'count' });
-    await this.program.until(() => this.told('counts').length > before, 5_000, 'its counts');
+    await this.program.until(() => this.told('counts').length > before, 30_000, 'its counts');
     return this.told('counts').at(-1)?.counts ?? [];
   }
 
