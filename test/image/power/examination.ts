@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Alarms, silentLog, systemClock } from '#base';
@@ -6,17 +6,13 @@ import { openStore } from '#storage';
 import { slotPartitionBytes } from '../../../image/boot/slot-partition.ts';
 import { partitionOffset } from '../../../image/disk/layout.ts';
 import type { SessionFacts } from '../../../src/billing/usage-record.ts';
-import { run, runStatus } from '../../power/guest/program.ts';
 import type { LedgerRecord } from '../../storm/books.ts';
 import { provenLedger, weir } from '../../storm/export.ts';
 import { SlotBox, type SlotState } from '../../unit/image/slot-box.ts';
+import { DataPartition } from '../data-partition.ts';
 import type { FlashedDisk } from '../gateway.ts';
 import { type Bill, billOf } from './seen-session.ts';
 
-/** e2fsck's exit status, bits. 1: it had something to put right, and did. */
-const mended = [0, 1];
-/** 4: more than it may put right unasked. 8: it could not even begin. */
-const needsMore = [...mended, 4, 8, 12];
 /** The sandbox has a `/run` of its own. */
 const mountPoint = '/run/weir-data';
 
@@ -38,35 +34,15 @@ export interface Examination {
  */
 export async function examineDisk(disk: FlashedDisk, folder: string, keyFile: string): Promise<Examination> {
   using copy = await disk.copy();
-  const offset = String(partitionOffset('data'));
-  const device = (await run('losetup', ['--find', '--show', '--offset', offset, copy.file])).trim();
-  try {
-    const repaired = await repair(device);
-    mkdirSync(mountPoint, { recursive: true });
-    await run('mount', [device, mountPoint]);
-    try {
-      const found = readdirSync(join(mountPoint, 'lost+found'));
-      if (found.length > 0) throw new Error(`lost+found has ${found.join(' ')}`);
-      const dataDir = join(mountPoint, 'weir');
-      await keepKey(keyFile, dataDir);
-      const ledger = await provenLedger(dataDir, folder, keyFile);
-      const bills = [...ledger.map(billOf), ...(await leftOpen(dataDir))];
-      return { ledger, bills, slots: await slotsOf(copy), repaired };
-    } finally {
-      await run('umount', [mountPoint]);
-    }
-  } finally {
-    await run('losetup', ['--detach', device]);
-  }
-}
-
-/** As the initrd does; whether it took more than is put right without asking. Afterwards there is nothing to find. */
-async function repair(device: string): Promise<boolean> {
-  const { status } = await runStatus('e2fsck', ['-p', device], { fine: needsMore });
-  const repaired = !mended.includes(status);
-  if (repaired) await run('e2fsck', ['-fy', device], { fine: mended });
-  await run('e2fsck', ['-fn', device]);
-  return repaired;
+  await using partition = await DataPartition.of(copy);
+  const repaired = await partition.repair();
+  const dataDir = await partition.mount(mountPoint);
+  const found = readdirSync(join(mountPoint, 'lost+found'));
+  if (found.length > 0) throw new Error(`lost+found has ${found.join(' ')}`);
+  await keepKey(keyFile, dataDir);
+  const ledger = await provenLedger(dataDir, folder, keyFile);
+  const bills = [...ledger.map(billOf), ...(await leftOpen(dataDir))];
+  return { ledger, bills, slots: await slotsOf(copy), repaired };
 }
 
 async function leftOpen(dataDir: string): Promise<readonly Bill[]> {
