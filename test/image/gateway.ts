@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   openSync,
   readSync,
+  renameSync,
   rmSync,
   writeSync,
 } from 'node:fs';
@@ -40,6 +41,8 @@ export const gatewayNics = {
 
 /** What a gateway starts from. */
 export interface GatewayDisk {
+  /** Its content, as it is now. */
+  readonly file: string;
   /** What UEFI keeps between starts: a file, in a folder for one machine. */
   readonly variables: string;
   /** QEMU's arguments for a virtio disk. */
@@ -57,8 +60,8 @@ export class FlashedDisk implements GatewayDisk, Disposable {
   readonly file: string;
   readonly variables: string;
 
-  private constructor() {
-    this.folder = mkdtempSync(join(tmpdir(), 'weir-image-'));
+  private constructor(folder = mkdtempSync(join(tmpdir(), 'weir-image-'))) {
+    this.folder = folder;
     this.file = join(this.folder, 'disk.img');
     this.variables = join(this.folder, 'uefi-variables.fd');
   }
@@ -69,6 +72,11 @@ export class FlashedDisk implements GatewayDisk, Disposable {
     await run('truncate', ['-s', String(sizeBytes - (sizeBytes % 512)), disk.file]);
     copyFileSync(join(firmware, 'AAVMF_VARS.fd'), disk.variables);
     return disk;
+  }
+
+  /** A disk that was put into a folder earlier. */
+  static in(folder: string): FlashedDisk {
+    return new FlashedDisk(folder);
   }
 
   get drive(): readonly string[] {
@@ -94,6 +102,12 @@ export class FlashedDisk implements GatewayDisk, Disposable {
   async write(at: number, bytes: Buffer): Promise<void> {
     await using file = await open(this.file, 'r+');
     await file.write(bytes, 0, bytes.length, at);
+  }
+
+  /** Puts it where it is to stay, be that on another file system. */
+  async moveTo(file: string): Promise<void> {
+    await run('cp', ['--sparse=always', this.file, `${file}.part`]);
+    renameSync(`${file}.part`, file);
   }
 
   /**
@@ -135,6 +149,11 @@ export interface GatewayOptions {
   readonly inside?: boolean;
   /** Its times are to be told. */
   readonly measured?: boolean;
+  /**
+   * Its clock goes by what it has executed, 2 ns an instruction, and not by the machine it is emulated on: where that has other things to
+   * do, no watchdog and no deadline in the gateway comes sooner.
+   */
+  readonly ownClock?: boolean;
 }
 
 /**
@@ -167,7 +186,10 @@ export class Gateway implements AsyncDisposable {
       [
         // Others come first, unless its times count.
         ...['-n', options.measured ? '0' : '10', 'qemu-system-aarch64'],
-        ...['-accel', 'tcg,thread=multi', '-nodefaults', '-display', 'none', '-serial', 'pty'],
+        ...(options.ownClock
+          ? ['-accel', 'tcg,thread=single', '-icount', 'shift=1,sleep=on']
+          : ['-accel', 'tcg,thread=multi']),
+        ...['-nodefaults', '-display', 'none', '-serial', 'pty'],
         ...(options.board ?? uefiBoard(disk)).arguments,
         ...disk.drive,
         ...nics.flatMap(({ mac, device }) => [

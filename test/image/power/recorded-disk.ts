@@ -26,6 +26,10 @@ export class RecordedDisk implements GatewayDisk, Disposable {
     return new RecordedDisk(before, await before.copy());
   }
 
+  get file(): string {
+    return this.#used.file;
+  }
+
   get variables(): string {
     return this.#used.variables;
   }
