@@ -11,6 +11,9 @@
 
 namespace weir {
 
+/** '$', channel, length (RFC 2326 s.10.12). */
+inline constexpr std::uint32_t kFrameHeaderBytes = 4;
+
 /** The channels that a track's packets go by on a connection (RFC 2326 s.10.12). */
 struct FrameChannels {
   std::uint32_t track;
@@ -28,7 +31,7 @@ class FrameBatch {
   static constexpr std::size_t kMaxFrames = 128;
 
   struct Frame {
-    std::array<std::uint8_t, 4> header;
+    std::array<std::uint8_t, kFrameHeaderBytes> header;
     std::uint16_t length;
     /** RTP, not RTCP. */
     bool media;

@@ -33,8 +33,8 @@ constexpr std::int64_t kHeldBackPeriodNs = 100 * kNsPerMs;
 constexpr std::int64_t kCloseNs = kNsPerSecond;
 /** Of full frames it is more than the kernel's own send buffer takes. */
 constexpr std::size_t kMaxUnacknowledged = 4096;
-/** Room for what is sent between two looks at most rates; what a burst took is given back. */
-constexpr std::size_t kKeptUnacknowledged = 256;
+/** Entries for what is sent between two looks at most rates; what a burst took is given back. */
+constexpr std::size_t kKeptUnacknowledged = 64;
 
 }  // namespace
 
@@ -301,7 +301,7 @@ bool InterleavedConnection::sendBatch(Attached& from) {
     const FrameBatch::Frame& frame = batch_.frame(frames);
     end += frame.header.size() + frame.length;
     if (frame.media) {
-      from.sent.push_back({static_cast<std::uint32_t>(before + end), frame.length});
+      from.add(static_cast<std::uint32_t>(before + end), frame.length);
       ++unacknowledgedFrames_;
     }
     ++frames;
@@ -344,8 +344,21 @@ void InterleavedConnection::updateAcknowledged() {
   if (acknowledged_ < written_) acknowledgeTimer_.armIn(kAcknowledgePeriodNs);
 }
 
+void InterleavedConnection::Attached::add(std::uint32_t end, std::uint16_t bytes) {
+  ++frames;
+  if (acknowledged < sent.size()) {
+    Unacknowledged& last = sent.back();
+    if (last.bytes == bytes && end - last.end == bytes + kFrameHeaderBytes && last.frames < UINT16_MAX) {
+      last.end = end;
+      ++last.frames;
+      return;
+    }
+  }
+  sent.push_back({end, bytes, 1});
+}
+
 void InterleavedConnection::Attached::tidy() {
-  if (outstanding() > acknowledged) return;
+  if (sent.size() - acknowledged > acknowledged) return;
   sent.erase(sent.begin(), sent.begin() + static_cast<std::ptrdiff_t>(acknowledged));
   acknowledged = 0;
   if (sent.empty() && sent.capacity() > kKeptUnacknowledged) sent.shrink_to_fit();
@@ -356,12 +369,19 @@ void InterleavedConnection::takeAcknowledged(Attached& from) {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
   for (; from.acknowledged < from.sent.size(); ++from.acknowledged) {
-    const Unacknowledged& oldest = from.sent[from.acknowledged];
+    Unacknowledged& oldest = from.sent[from.acknowledged];
     // What is outstanding is far less than half of what the offset can tell apart.
-    if (static_cast<std::int32_t>(oldest.end - until) > 0) break;
-    ++packets;
-    bytes += oldest.bytes;
+    const auto missing = static_cast<std::int32_t>(oldest.end - until);
+    const std::uint32_t frameBytes = oldest.bytes + kFrameHeaderBytes;
+    // One of which a part is missing is missing.
+    const std::uint32_t cut = missing <= 0 ? 0 : (static_cast<std::uint32_t>(missing) + frameBytes - 1) / frameBytes;
+    const std::uint32_t left = std::min<std::uint32_t>(cut, oldest.frames);
+    packets += oldest.frames - left;
+    bytes += std::uint64_t{oldest.frames - left} * oldest.bytes;
+    oldest.frames = static_cast<std::uint16_t>(left);
+    if (left > 0) break;
   }
+  from.frames -= packets;
   from.tidy();
   unacknowledgedFrames_ -= packets;
   if (packets > 0) from.source->acknowledged(packets, bytes);
@@ -370,7 +390,7 @@ void InterleavedConnection::takeAcknowledged(Attached& from) {
 bool InterleavedConnection::settled(const FrameSource& source) {
   updateAcknowledged();
   return broken_ || std::none_of(sources_.begin(), sources_.end(), [&source](const Attached& each) {
-           return each.source == &source && each.outstanding() > 0;
+           return each.source == &source && each.frames > 0;
          });
 }
 
@@ -396,7 +416,7 @@ void InterleavedConnection::detach(FrameSource& source) {
   updateAcknowledged();
   std::erase_if(sources_, [this, &source](const Attached& each) {
     if (each.source != &source) return false;
-    unacknowledgedFrames_ -= each.outstanding();
+    unacknowledgedFrames_ -= each.frames;
     return true;
   });
 }

@@ -94,7 +94,7 @@ class InterleavedConnection final : Loop::Ready, ConnectionState {
   /** False when another one has the channel. */
   [[nodiscard]] bool claim(std::uint8_t channel, FrameTaker& taker);
   void release(const FrameTaker& taker);
-  void attach(FrameSource& source) { sources_.push_back({&source, {}, 0}); }
+  void attach(FrameSource& source) { sources_.push_back({&source, {}}); }
   /** It hears of what has been acknowledged until now. */
   void detach(FrameSource& source);
   /** A source has something to send. */
@@ -108,19 +108,24 @@ class InterleavedConnection final : Loop::Ready, ConnectionState {
     std::uint8_t channel;
     FrameTaker* taker;
   };
-  /** A packet of RTP that has not been acknowledged as a whole. A connection may hold thousands: 8 bytes each. */
+  /** Frames of RTP of one length, one behind the other, that have not all been acknowledged: mostly those of a picture but its last. */
   struct Unacknowledged {
-    /** Where its frame ends, in bytes of this connection's life (wraps). */
+    /** Where the last of them ends, in bytes of this connection's life (wraps). */
     std::uint32_t end;
+    /** Of each packet, without the frame's header. */
     std::uint16_t bytes;
+    /** How many are left. */
+    std::uint16_t frames;
   };
   struct Attached {
     FrameSource* source;
     /** Oldest first; those before `acknowledged` no longer count. */
     std::vector<Unacknowledged> sent;
     std::size_t acknowledged = 0;
+    /** In all that count. */
+    std::size_t frames = 0;
 
-    [[nodiscard]] std::size_t outstanding() const { return sent.size() - acknowledged; }
+    void add(std::uint32_t end, std::uint16_t bytes);
     /** Forgets what no longer counts, when that is worth it. */
     void tidy();
   };
