@@ -42,14 +42,13 @@ export class ScriptedOrigin implements AsyncDisposable {
   }
 
   /**
-   * Those who asked it for something themselves. Who only connected is none of them: Weir opens a connection in the name of a viewer that has
+   * Those who asked it for something themselves since event number `from`. Who only connected is none of them: Weir opens a connection in the name of a viewer that has
    * been silent for two seconds, in case that the origin is to speak first.
    */
-  askedBy(isOne: (address: string) => boolean): readonly string[] {
-    const asking = new Set(
-      this.events.flatMap((told) => (told.event === 'request' ? [told.connection] : [])),
-    );
-    return this.events.flatMap((told) =>
+  askedBy(isOne: (address: string) => boolean, from = 0): readonly string[] {
+    const events = this.events.slice(from);
+    const asking = new Set(events.flatMap((told) => (told.event === 'request' ? [told.connection] : [])));
+    return events.flatMap((told) =>
       told.event === 'connected' && asking.has(told.connection) && isOne(told.peer) ? [told.peer] : [],
     );
   }

@@ -44,10 +44,9 @@ export async function bootUnderViewer(
   await eager.watching(startsWithinMs);
   const mediaAtMs = eager.told('media')[0]?.atMs ?? Number.NaN;
   await eager.teardown();
-  for (const told of source.events.slice(toldBefore)) {
-    if (told.event !== 'connected' || told.peer === wan.address4) continue;
-    throw new WeirError('TEST_FAILED', 'the viewer got past the gateway', { fields: { from: told.peer } });
-  }
+  const from = source.askedBy((address) => address !== wan.address4, toldBefore)[0];
+  if (from !== undefined)
+    throw new WeirError('TEST_FAILED', 'the viewer got past the gateway', { fields: { from } });
   return {
     ...start,
     relayedUptimeMs: mediaAtMs - poweredAtMs - start.kernelBeganMs,
