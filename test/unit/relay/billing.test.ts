@@ -91,9 +91,13 @@ describe('Relay: records', () => {
       'a port that refuses media',
       'udp',
       'port-error',
-      (watching) => {
+      async (watching) => {
         watching.unplug();
-        for (const seq of [10, 11, 12]) media(seq);
+        // Three times, a while apart: one picture that is refused is not the end.
+        for (const seq of [10, 11, 12]) {
+          media(seq);
+          await clock.pass(300);
+        }
       },
     ],
     [
