@@ -74,6 +74,7 @@ export class Relay implements Closeable {
   readonly #parts = new CloseStack();
   #listeners: { v4: TcpListener; v6: TcpListener } | undefined;
   readonly #bypasses: OriginBypasses;
+  readonly #heartbeat: Heartbeat;
   #config: Config;
   readonly #stages: readonly Stage[];
 
@@ -84,6 +85,8 @@ export class Relay implements Closeable {
     this.#log = log;
     this.#clock = clock;
     this.alarms = options.alarms ?? new Alarms({ clock, log });
+    const { interception, datapath } = hal;
+    this.#heartbeat = new Heartbeat({ interception, datapath, alarms: this.alarms, clock });
     this.#stages = this.#makeStages();
     this.#records =
       options.store &&
@@ -115,7 +118,7 @@ export class Relay implements Closeable {
         this.#originSession(origin, url, this.#config.relay.openTimeoutSeconds * 1000),
       limits: () => monitorLimitsOf(this.#config),
     });
-    this.#bypasses = new OriginBypasses({ interception: hal.interception, clock, log });
+    this.#bypasses = new OriginBypasses({ interception, clock, log });
     this.serverPorts = new ServerPorts(hal.datapath);
     this.#rtspFront = new RtspFront({
       datapath: hal.datapath,
@@ -181,12 +184,10 @@ export class Relay implements Closeable {
     this.#listen(interception.repaired.on(({ what }) => this.#log.warn('interception put back', { what })));
     this.#listen(nics.changed.on((nic) => this.#watchNic(nic)));
     this.#listen(this.monitor.feedOpened.on(({ origin }) => this.#bypasses.end(origin)));
+    this.#parts.use(this.#heartbeat);
     await this.apply(this.#config);
     for (const role of nicRoles) this.#watchNic(nics.get(role));
     this.#parts.use(new LeaseWatch({ nics, alarms: this.alarms, clock: this.#clock }));
-    const heartbeat = new Heartbeat({ interception, datapath, alarms: this.alarms, clock: this.#clock });
-    this.#parts.use(heartbeat);
-    await heartbeat.start();
   }
 
   get billing(): BillingManager | undefined {
@@ -252,7 +253,12 @@ export class Relay implements Closeable {
         }),
         apply: (plan) => interception.apply(plan),
       }),
-      // After the rules: with `whenDown: closed` no viewer gets past a box that begins to forward.
+      // Begins once. Before anything is forwarded: no viewer gets past a box that starts, whatever `whenDown` says.
+      new PlannedStage({
+        ...this.#stage('heartbeat'),
+        planOf: () => 'beating',
+        apply: () => this.#heartbeat.start(),
+      }),
       new PlannedStage({
         ...this.#stage('forwarding'),
         planOf: ({ interfaces }) => ({ ...this.#devices(), masquerade: interfaces.wan.masquerade }),

@@ -129,6 +129,18 @@ describe('Relay', () => {
     assert.equal(hal.forwarding.applied, undefined);
   });
 
+  it('does not forward before it intercepts, lest viewers get past a box that starts', async () => {
+    let interceptedWhenForwarded: string | undefined;
+    const { forwarding } = hal;
+    const apply = forwarding.apply.bind(forwarding);
+    forwarding.apply = (plan) => {
+      interceptedWhenForwarded ??= dialled();
+      return apply(plan);
+    };
+    await start();
+    assert.equal(interceptedWhenForwarded, 'weir');
+  });
+
   it('tells why it could not start, also when that cannot be undone', async () => {
     hal.datapath.failNext('ping', failure);
     const { interception } = hal;
