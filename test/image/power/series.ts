@@ -15,6 +15,8 @@ import {
 } from '../../storm/books.ts';
 import { type FlashedDisk, Gateway } from '../gateway.ts';
 import { answersWithinMs, startsWithinMs, typed } from '../technician.ts';
+import { until } from '../update/rig.ts';
+import { isHealthy } from '../update/slots-on-disk.ts';
 import { type Examination, examineDisk } from './examination.ts';
 import { type Lab, setUpForLab } from './lab.ts';
 import { type LogWindow, type PowerCuts, RecordedDisk } from './recorded-disk.ts';
@@ -134,6 +136,8 @@ export class Series implements AsyncDisposable {
     this.#lab.viewers.come(this.#options.viewers);
     const { repaired } = await examination;
     const checked = await this.#check(new Operator(stream, answersWithinMs), before.promised);
+    // Else three cuts that come too soon are three starts that were not healthy, and the other slot's turn.
+    await until('it gets healthy', () => isHealthy(recorded), startsWithinMs);
     this.#options.onCut({ ...before.facts, backMs, repaired, ...checked });
     return await goOn({ recorded, fromBytes: 0 });
   }
