@@ -23,6 +23,9 @@ export interface PackageLock {
 
 export const lockFile = join(import.meta.dirname, '..', 'packages.lock.json');
 
+/** `lineWidth` in biome.json. */
+const formatterColumns = 110;
+
 const advice = 'npm run image -- --update-lock';
 
 /** The name of a package's file, as in Debian's pools but with the epoch. */
@@ -61,7 +64,15 @@ export function readLock(file = lockFile): PackageLock {
 }
 
 export function writeLock(lock: PackageLock, file = lockFile): void {
-  writeFileSync(file, `${JSON.stringify(lock, undefined, 2)}\n`);
+  writeFileSync(file, `${withShortLists(JSON.stringify(lock, undefined, 2))}\n`);
+}
+
+/** As the formatter wants it, so that a renewed lock can be committed as it is: a list that fits in a line is in one. */
+function withShortLists(json: string): string {
+  return json.replace(/^(.*\[)\s+([^[\]{}]+?)\s+(\],?)$/gm, (long, start, items, end) => {
+    const short = `${start}${items.replace(/\n */g, ' ')}${end}`;
+    return short.length <= formatterColumns ? short : long;
+  });
 }
 
 /** What a renewed lock changes, a line per package. */

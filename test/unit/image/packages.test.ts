@@ -10,6 +10,7 @@ import {
   debName,
   type LockedPackage,
   lockChanges,
+  lockFile,
   makeLock,
   readLock,
   writeLock,
@@ -170,6 +171,11 @@ describe('the lock', () => {
       lock.packages.map(({ name }) => name),
       ['kmod', 'systemd'],
     );
+  });
+
+  it('is written as the formatter wants it: that of this checkout byte for byte as it is committed', () => {
+    writeLock(readLock(), file);
+    assert.equal(readFileSync(file, 'utf8'), readFileSync(lockFile, 'utf8'));
   });
 
   it('is refused when other packages are asked for than when it was made', () => {
