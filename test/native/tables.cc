@@ -141,6 +141,7 @@ const std::vector<DisposableCase>& disposableCases() {
       {"H.264 STAP-A, delimiter and slice", Codec::h264, {0x18, 0, 2, 0x09, 0xf0, 0, 2, 0x01, 0x9a}, true},
       {"H.264 STAP-A without slice", Codec::h264, {0x18, 0, 2, 0x09, 0xf0}, false},
       {"H.264 STAP-A with a reference", Codec::h264, {0x18, 0, 2, 0x01, 0x9a, 0, 2, 0x41, 0x9a}, false},
+      {"H.264 STAP-A with a slice, and an IDR of nal_ref_idc 0", Codec::h264, {0x18, 0, 2, 0x01, 0x9a, 0, 2, 0x05, 0x88}, false},
       {"H.264 STAP-A cut", Codec::h264, {0x18, 0, 9, 0x01, 0x9a}, false},
       {"H.264 nothing", Codec::h264, {}, false},
       {"H.265 TRAIL_N in the only layer", Codec::h265, {0x00, 0x01, 0xd0}, true},

@@ -13,6 +13,7 @@ bool isH264Slice(unsigned type) { return type >= 1 && type <= 4; }
 
 /** Specification: RFC 6184 s.5.3: the octet of single units, of aggregates and of fragments all carry nal_ref_idc. */
 bool h264(ByteView payload) {
+  constexpr unsigned kIdr = 5;
   constexpr unsigned kStapA = 24;
   constexpr unsigned kFuA = 28;
   constexpr unsigned kFuB = 29;
@@ -24,7 +25,10 @@ bool h264(ByteView payload) {
   for (ByteView rest = payload.subspan(1); rest.size() > 2;) {
     const std::size_t size = readU16(rest.data());
     if (size == 0 || size > rest.size() - 2 || (rest[2] >> 5 & 3) != kNoReference) return false;
-    slice = slice || isH264Slice(rest[2] & 0x1f);
+    const unsigned unit = rest[2] & 0x1f;
+    // Nobody may send one with nal_ref_idc 0 (H.264 7.4.1); who does needs it all the same.
+    if (unit == kIdr) return false;
+    slice = slice || isH264Slice(unit);
     rest = rest.subspan(2 + size);
   }
   return slice;
