@@ -120,10 +120,14 @@ export interface UdpPairOptions {
   readonly rtpPort?: number;
 }
 
-/** Codecs whose packets say where a decoder can start. Anything else: every packet is a start point. */
+/**
+ * Codecs whose packets say where a decoder can start. Anything else: every packet is a start point. H.265 packets with
+ * decoding order numbers (sprop-max-don-diff, RFC 7798 s.7.1) are laid out otherwise than those without.
+ */
 export const startPointCodecs = [
   'h264',
   'h265',
+  'h265WithDon',
   'av1',
   'vp8',
   'vp9',

@@ -16,7 +16,7 @@ export interface TrackFacts extends TrackOptions {
   readonly index: number;
   /** As described: absolute, relative to `documentUrl`, or missing. */
   readonly control: string | undefined;
-  /** Encoding, clock rate and payload types as one text: two tracks with the same one can follow each other. */
+  /** Encoding, clock rate and payload types as one text: tracks that follow each other have the same one. */
   readonly form: string;
   /** The URL that SETUP names. */
   readonly controlUrl: string;

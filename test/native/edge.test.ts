@@ -4,6 +4,7 @@ import { isWeirError, silentLog } from '#base';
 import { loadAddon, type NativeEngine } from '../../hal/datapath/addon.ts';
 import { CounterTable } from '../../hal/datapath/counters.ts';
 import { openDatapath } from '../../hal/datapath/datapath.ts';
+import { startPointCodecs } from '../../hal/datapath/face.ts';
 import { loopbackWorld, next, until } from '../contract/datapath-world.ts';
 
 const limits = { maxHeaderBytes: 4096, maxBodyBytes: 4096 };
@@ -111,6 +112,14 @@ describe('the native edge', () => {
     await using datapath = openDatapath({ log: silentLog, realtime: false });
     await datapath.ping();
     assert.ok(datapath.engineCpuNs() > 0n);
+  });
+
+  it('opens a feed of every codec there is', async () => {
+    await using datapath = openDatapath({ log: silentLog, realtime: false });
+    for (const codec of startPointCodecs) {
+      const track = { clockRateHz: 90_000, codec, video: true };
+      await datapath.createFeed({ tracks: [track], ringBytes: 1 << 20, ringMs: 1000 });
+    }
   });
 
   it('lets a sender wait whose messages nobody has time for', async () => {

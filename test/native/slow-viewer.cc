@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include "clock.h"
 #include "disposable.h"
@@ -116,15 +117,11 @@ TEST("a viewer that joins far behind the head is not behind for that: it gets ev
 }
 
 TEST("payload formats show which packets no other picture is decoded from") {
-  using Codec = StartPointCodec;
-  Disposable h264(Codec::h264);
-  Disposable h265(Codec::h265);
-  Disposable vp8(Codec::vp8);
-  Disposable vp9(Codec::vp9);
+  std::map<StartPointCodec, Disposable> codecs;
   for (const auto& one : tables::disposableCases()) {
     RtpPacket packet;
     packet.payload = one.payload;
-    Disposable& codec = one.codec == Codec::h264 ? h264 : one.codec == Codec::h265 ? h265 : one.codec == Codec::vp8 ? vp8 : vp9;
+    Disposable& codec = codecs.try_emplace(one.codec, one.codec).first->second;
     if (codec.shows(packet) != one.disposable) throw check::Failure(one.name);
   }
 }

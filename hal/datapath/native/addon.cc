@@ -54,7 +54,8 @@ class Call {
 };
 
 std::optional<StartPointCodec> codecNamed(const std::string& text) {
-  static constexpr const char* names[] = {"h264", "h265", "av1", "vp8", "vp9", "mp2t", "mjpeg", "mpeg4", "none"};
+  static constexpr const char* names[] = {"h264", "h265", "h265WithDon", "av1", "vp8", "vp9", "mp2t", "mjpeg", "mpeg4", "none"};
+  static_assert(std::size(names) == static_cast<std::size_t>(StartPointCodec::none) + 1);
   for (std::size_t i = 0; i < std::size(names); ++i) {
     if (text == names[i]) return static_cast<StartPointCodec>(i);
   }

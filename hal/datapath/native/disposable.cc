@@ -41,7 +41,8 @@ bool vp8(ByteView payload) { return !payload.empty() && (payload[0] & 0x20) != 0
 
 /**
  * Specification: H.265 7.4.2.2, table 7-1: even types below 16 are sub-layer non-reference pictures: none of their own
- * layer is decoded from them, but one of a higher layer may be. RFC 7798 s.4.4 for aggregates and fragments.
+ * layer is decoded from them, but one of a higher layer may be. RFC 7798 s.4.4 for aggregates and fragments, and for the
+ * decoding order numbers in aggregates (DONL, DOND).
  */
 bool Disposable::h265(ByteView payload) {
   constexpr unsigned kAp = 48;
@@ -55,14 +56,17 @@ bool Disposable::h265(ByteView payload) {
   const unsigned type = payload[0] >> 1 & 0x3f;
   if (type == kFu) return isDisposable(payload[2] & 0x3f);
   if (type != kAp) return isDisposable(type);
+  const bool withDon = codec_ == StartPointCodec::h265WithDon;
+  const std::size_t donl = withDon ? 2 : 0;
+  const std::size_t dond = withDon ? 1 : 0;
   bool picture = false;
-  for (ByteView rest = payload.subspan(2); rest.size() > 2;) {
+  for (ByteView rest = payload.subspan(std::min(2 + donl, payload.size())); rest.size() > 2;) {
     const std::size_t size = readU16(rest.data());
     if (size == 0 || size > rest.size() - 2) return false;
     const unsigned unit = rest[2] >> 1 & 0x3f;
     if (unit < kFirstNoPicture && !isDisposable(unit)) return false;
     picture = picture || unit < kFirstNoPicture;
-    rest = rest.subspan(2 + size);
+    rest = rest.subspan(std::min(2 + size + dond, rest.size()));
   }
   return picture;
 }
@@ -70,7 +74,8 @@ bool Disposable::h265(ByteView payload) {
 bool Disposable::shows(const RtpPacket& packet) {
   switch (codec_) {
     case StartPointCodec::h264: return h264(packet.payload);
-    case StartPointCodec::h265: return h265(packet.payload);
+    case StartPointCodec::h265:
+    case StartPointCodec::h265WithDon: return h265(packet.payload);
     case StartPointCodec::vp8: return vp8(packet.payload);
     // VP9 and AV1 show it only to who decodes; the others have no such pictures, or no way to tell.
     default: return false;

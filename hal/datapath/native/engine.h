@@ -109,7 +109,7 @@ struct PairParcel : Parcel {};
 struct ConnectionParcel : Parcel {};
 
 /** Same order as `startPointCodecs` in face.ts. */
-enum class StartPointCodec { h264, h265, av1, vp8, vp9, mp2t, mjpeg, mpeg4, none };
+enum class StartPointCodec { h264, h265, h265WithDon, av1, vp8, vp9, mp2t, mjpeg, mpeg4, none };
 
 struct TrackOptions {
   std::uint32_t clockRateHz = 0;

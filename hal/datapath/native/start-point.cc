@@ -1,5 +1,6 @@
 #include "start-point.h"
 
+#include <algorithm>
 #include <array>
 
 namespace weir {
@@ -88,9 +89,10 @@ bool isH265Start(unsigned type, ByteView content) {
 
 /**
  * Specification: RFC 7798 s.4.4.1 (single), s.4.4.2 (AP), s.4.4.3 (FU), s.4.4.4 (PACI: the type of what it carries is in its own
- * fields, and behind them the content without its payload header).
+ * fields, and behind them the content without its payload header). With decoding order numbers one is before the first unit of a
+ * packet (DONL), and before each further one of an AP how far it is from the one before (DOND); the header of an FU is before them.
  */
-bool h265(ByteView payload) {
+bool h265(ByteView payload, bool withDon) {
   constexpr unsigned kAp = 48;
   constexpr unsigned kFu = 49;
   constexpr unsigned kPaci = 50;
@@ -106,13 +108,17 @@ bool h265(ByteView payload) {
     content = content.subspan(head);
   }
   if (type == kFu) return (content[0] & 0x80) != 0 && isIrap(content[0] & 0x3f);
+  const std::size_t donl = withDon ? 2 : 0;
+  const std::size_t dond = withDon ? 1 : 0;
+  if (content.size() <= donl) return false;
+  content = content.subspan(donl);
   if (type != kAp) return isH265Start(type, content);
   while (content.size() > 2) {
     const std::size_t size = readU16(content.data());
     content = content.subspan(2);
     if (size < 2 || size > content.size()) return false;
     if (isH265Start(content[0] >> 1 & 0x3f, content.subspan(2, size - 2))) return true;
-    content = content.subspan(size);
+    content = content.subspan(std::min(size + dond, content.size()));
   }
   return false;
 }
@@ -169,7 +175,8 @@ bool mpeg4(ByteView payload) {
 bool showsStart(StartPointCodec codec, const RtpPacket& packet) {
   switch (codec) {
     case StartPointCodec::h264: return h264(packet.payload);
-    case StartPointCodec::h265: return h265(packet.payload);
+    case StartPointCodec::h265: return h265(packet.payload, false);
+    case StartPointCodec::h265WithDon: return h265(packet.payload, true);
     case StartPointCodec::av1: return av1(packet.payload);
     case StartPointCodec::vp8: return vp8(packet.payload);
     case StartPointCodec::vp9: return vp9(packet.payload);

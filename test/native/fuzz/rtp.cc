@@ -25,14 +25,14 @@ bool holdsH264Idr(ByteView payload) {
   return false;
 }
 
-/** IRAP pictures (H.265 table 7-1, RFC 7798 s.4.4). */
-bool holdsH265Irap(ByteView payload) {
+/** IRAP pictures (H.265 table 7-1, RFC 7798 s.4.4). With decoding order numbers each unit of an AP has one before its size. */
+bool holdsH265Irap(ByteView payload, bool withDon) {
   const auto isIrap = [](std::uint8_t type) { return type >= 16 && type <= 23; };
   if (payload.size() < 3) return false;
   const std::uint8_t type = payload[0] >> 1 & 0x3f;
   if (type == 49) return isIrap(payload[2] & 0x3f);
   if (type != 48) return isIrap(type);
-  for (std::size_t at = 2; at + 2 < payload.size(); at += 2U + readU16(&payload[at])) {
+  for (std::size_t at = withDon ? 4 : 2; at + 2 < payload.size(); at += readU16(&payload[at]) + (withDon ? 3U : 2U)) {
     if (isIrap(payload[at + 2] >> 1 & 0x3f)) return true;
   }
   return false;
@@ -43,13 +43,15 @@ class DisposableCheck {
  public:
   void see(const RtpPacket& packet) {
     if (h264_.shows(packet) && holdsH264Idr(packet.payload)) std::abort();
-    if (h265_.shows(packet) && holdsH265Irap(packet.payload)) std::abort();
+    if (h265_.shows(packet) && holdsH265Irap(packet.payload, false)) std::abort();
+    if (h265WithDon_.shows(packet) && holdsH265Irap(packet.payload, true)) std::abort();
     static_cast<void>(vp8_.shows(packet));
   }
 
  private:
   Disposable h264_{StartPointCodec::h264};
   Disposable h265_{StartPointCodec::h265};
+  Disposable h265WithDon_{StartPointCodec::h265WithDon};
   Disposable vp8_{StartPointCodec::vp8};
 };
 

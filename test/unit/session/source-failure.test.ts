@@ -64,16 +64,21 @@ describe('Feed: a source that fails', () => {
     assert.ok((await stage.watch(caller(2))).ok);
   });
 
-  it('ends its viewers at once when what comes back is of another form', async () => {
-    const { stage } = await watching();
-    const [video, audio] = presentation().tracks;
-    assert.ok(video && audio);
-    stage.script.describe = async () =>
-      done({ ...presentation(), tracks: [{ ...video, form: 'video H265/90000 96' }, audio] });
-    stage.sessions[0]?.ended.emit({ text: 'scripted' });
-    await stage.clock.pass(1000);
-    assert.equal(stage.monitor.endedViewers()[0]?.outcome?.cause, TerminateCause.lostService);
-  });
+  for (const [what, change] of [
+    ['of another form', { form: 'video H265/90000 96' }],
+    ['in packets of another layout (RFC 7798 s.7.1)', { codec: 'h265WithDon' }],
+  ] as const) {
+    it(`ends its viewers at once when what comes back is ${what}`, async () => {
+      const { stage } = await watching();
+      const [video, audio] = presentation().tracks;
+      assert.ok(video && audio);
+      stage.script.describe = async () =>
+        done({ ...presentation(), tracks: [{ ...video, ...change }, audio] });
+      stage.sessions[0]?.ended.emit({ text: 'scripted' });
+      await stage.clock.pass(1000);
+      assert.equal(stage.monitor.endedViewers()[0]?.outcome?.cause, TerminateCause.lostService);
+    });
+  }
 
   it('ends its viewers at once when no patience is configured', async () => {
     const { stage } = await watching();

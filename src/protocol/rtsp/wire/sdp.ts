@@ -2,7 +2,7 @@
  * What a relay needs to know of a session description (RFC 4566, RFC 2326 app. C): tracks, their control URLs, codecs
  * and clocks. The description itself is forwarded byte for byte; this reading of it is never written back.
  */
-import { parse } from 'sdp-transform';
+import { type MediaDescription, parse } from 'sdp-transform';
 import { WeirError } from '#base';
 import type { StartPointCodec } from '#hal';
 import { latin1, trimBlanks } from './grammar.ts';
@@ -50,7 +50,7 @@ export function parseSdp(bytes: Uint8Array): Sdp {
   const tracks = session.media.map((media, index): SdpTrack => {
     if (!media.type) throw bad(`m= line ${index} cannot be read`);
     const payloadTypes = parsePayloadTypes(media.payloads);
-    const format = formatOf(media.type, payloadTypes[0], media.rtp);
+    const format = formatOf(media.type, payloadTypes[0], media);
     const ssrc = media.ssrcs?.map(({ id }) => Number(id)).find((id) => id >= 0 && id <= 0xffff_ffff);
     return {
       index,
@@ -148,13 +148,22 @@ const staticFormats: ReadonlyMap<number, readonly [string, number]> = new Map([
 function formatOf(
   media: string,
   payloadType: number | undefined,
-  rtpmaps: readonly { payload: number; codec: string | number; rate?: number }[],
+  { rtp, fmtp }: Pick<MediaDescription, 'rtp' | 'fmtp'>,
 ): Pick<SdpTrack, 'codec' | 'encodingName' | 'clockRateHz'> {
-  const rtpmap = rtpmaps.find(({ payload }) => payload === payloadType);
+  const rtpmap = rtp.find(({ payload }) => payload === payloadType);
   const known = payloadType === undefined ? undefined : staticFormats.get(payloadType);
   const encodingName = rtpmap ? String(rtpmap.codec).toUpperCase() : (known?.[0] ?? '');
   const told = Number(rtpmap?.rate);
   const fallback = known?.[1] ?? (media === 'audio' ? 8000 : 90000);
   const clockRateHz = told > 0 && told <= 0xffff_ffff ? told : fallback;
-  return { codec: startPoints.get(encodingName) ?? 'none', encodingName, clockRateHz };
+  const parameters = fmtp
+    .filter(({ payload }) => payload === payloadType)
+    .map(({ config }) => String(config));
+  const withDon = encodingName === 'H265' && parameters.some(announcesDon);
+  const codec = withDon ? 'h265WithDon' : (startPoints.get(encodingName) ?? 'none');
+  return { codec, encodingName, clockRateHz };
 }
+
+/** RFC 7798 s.7.1: above 0, packets carry decoding order numbers. H.264's parameter of that name changes no packet. */
+const announcesDon = (parameters: string): boolean =>
+  /(?:^|;)\s*sprop-max-don-diff\s*=\s*0*[1-9]/i.test(parameters);

@@ -123,6 +123,33 @@ export const goodSdps: readonly { readonly name: string; readonly text: string; 
     },
   },
   {
+    name: 'H.265 with decoding order numbers in its packets, and without (RFC 7798 s.7.1)',
+    text: lines(
+      ...head,
+      ...[
+        ['H265', '96 profile-id=1;sprop-max-don-diff=2;sprop-depack-buf-nalus=1'],
+        ['H265', '96 Sprop-Max-Don-Diff = 032767'],
+        ['H265', '96 sprop-max-don-diff=0'],
+        ['H265', '96 x-sprop-max-don-diff=2'],
+        ['H265', '97 sprop-max-don-diff=2'],
+        ['H265', '96'],
+        ['H264', '96 packetization-mode=2;sprop-max-don-diff=2'],
+      ].flatMap(([name, parameters]) => [
+        'm=video 0 RTP/AVP 96 97',
+        `a=rtpmap:96 ${name}/90000`,
+        `a=fmtp:${parameters}`,
+      ]),
+    ),
+    value: {
+      tracks: (['h265WithDon', 'h265WithDon', 'h265', 'h265', 'h265', 'h265', 'h264'] as const).map(
+        (codec, index) =>
+          track(index, { codec, payloadTypes: [96, 97], encodingName: index === 6 ? 'H264' : 'H265' }),
+      ),
+      control: undefined,
+      live: true,
+    },
+  },
+  {
     name: 'bytes above 0x7f in a control, kept',
     text: lines(...head, 'm=video 0 RTP/AVP 96', 'a=control:caf\xc3\xa9'),
     value: { tracks: [track(0, { control: 'caf\xc3\xa9' })], control: undefined, live: true },

@@ -36,7 +36,7 @@ describe('session descriptions (RFC 4566, RFC 2326 app. C)', () => {
       'a=source-filter: incl IN IP4 ',
       'a=extmap:1/x urn:ietf:params:rtp-hdrext:encrypt ',
       'a=rtpmap:1 ',
-      'a=fmtp:96 ',
+      'a=rtpmap:96 H265/90000\r\na=fmtp:96 ',
       'a=ts-refclk:',
     ];
     for (const start of hostile) {
