@@ -2,10 +2,10 @@
  * `npm run bench [-- NAME...] [OPTION...]`: measures what Weir promises, in a sandbox of its own. Exit status 0 whether or
  * not a goal is met; 1 when it could not be measured, or when a record is wrong.
  */
-import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
-import { describeError, isWeirError, WeirError } from '#base';
-import { enterSandbox, insideSandbox } from '../../src/demo/world/index.ts';
+import { WeirError } from '#base';
+import { insideSandbox } from '../../src/demo/world/index.ts';
+import { runCommand, wholeNumber } from '../command.ts';
 import { backlogReceivers, benchBacklog } from './billing/backlog.ts';
 import { benchLedger } from './billing/ledger.ts';
 import { benchStall } from './billing/stall.ts';
@@ -65,7 +65,6 @@ const optionTypes = {
   records: { type: 'string' },
   receiver: { type: 'string' },
   json: { type: 'boolean' },
-  help: { type: 'boolean' },
 } as const;
 
 interface Options {
@@ -113,9 +112,18 @@ const benchmarks: Readonly<Record<string, (options: Options) => Promise<Report>>
 const longOnes: readonly string[] = ['memory', 'churn', 'metering', 'stall', 'ledger', 'backlog'];
 const shortOnes = Object.keys(benchmarks).filter((name) => !longOnes.includes(name));
 
-async function main(argv: readonly string[]): Promise<void> {
-  const { names, brief, values } = commandLine(argv);
-  if (values.help) return void console.log(usage);
+interface Wish {
+  readonly names: readonly string[];
+  readonly options: Options;
+  readonly json: boolean;
+}
+
+async function prepare(args: string[]): Promise<Wish> {
+  const { values, positionals } = parseArgs({ args, options: optionTypes, allowPositionals: true });
+  const unknown = positionals.find((name) => !Object.hasOwn(benchmarks, name));
+  if (unknown !== undefined) throw new WeirError('USAGE', `no benchmark "${unknown}"`);
+  const brief = positionals.length === 0;
+  const names = brief ? shortOnes : positionals;
   const options: Options = {
     viewers: wholeList('viewers', values.viewers),
     transports:
@@ -124,61 +132,35 @@ async function main(argv: readonly string[]): Promise<void> {
     offload:
       values.offload === undefined ? undefined : [oneOf('offload', ['on', 'off'], values.offload) === 'on'],
     clones: oneOf('clones', ['on', 'off'], values.clones ?? 'on') === 'on',
-    megabitsPerSecond: values.rate === undefined ? undefined : whole('rate', values.rate),
+    megabitsPerSecond: values.rate === undefined ? undefined : wholeNumber('rate', values.rate),
     brief,
-    seconds: whole('seconds', values.seconds ?? '2'),
-    rounds: whole('rounds', values.rounds ?? '3'),
-    joins: values.joins === undefined ? undefined : whole('joins', values.joins),
-    records: values.records === undefined ? undefined : whole('records', values.records),
+    seconds: wholeNumber('seconds', values.seconds ?? '2'),
+    rounds: wholeNumber('rounds', values.rounds ?? '3'),
+    joins: values.joins === undefined ? undefined : wholeNumber('joins', values.joins),
+    records: values.records === undefined ? undefined : wholeNumber('records', values.records),
     receiver:
       values.receiver === undefined ? undefined : oneOf('receiver', backlogReceivers, values.receiver),
     progress: (line) => console.error(line),
   };
   // Inside there is no network.
   if (names.includes('peers') && !insideSandbox()) await installPeers(options.progress);
-  const sandbox = await enterSandbox();
-  if (!sandbox.inside) {
-    process.exitCode = sandbox.exitCode;
-    return;
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => process.exit(128 + constants.signals[signal]));
-  }
+  return { names, options, json: values.json ?? false };
+}
+
+async function run({ names, options, json }: Wish): Promise<void> {
   const reports: Record<string, Report> = {};
   for (const name of names) {
     const report = await benchmarks[name]?.(options);
     if (!report) continue;
     reports[name] = report;
     if (report.failed) process.exitCode = 1;
-    if (!values.json) console.log(`\n${renderReport(report)}`);
+    if (!json) console.log(`\n${renderReport(report)}`);
   }
-  if (values.json) console.log(JSON.stringify(reports, null, 2));
-}
-
-function commandLine(argv: readonly string[]) {
-  const { values, positionals } = parsed(argv);
-  const unknown = positionals.find((name) => !Object.hasOwn(benchmarks, name));
-  if (unknown !== undefined) throw new WeirError('USAGE', `no benchmark "${unknown}"`);
-  const brief = positionals.length === 0;
-  return { values, brief, names: brief ? shortOnes : positionals };
-}
-
-function parsed(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: optionTypes, allowPositionals: true });
-  } catch (error) {
-    throw new WeirError('USAGE', describeError(error));
-  }
-}
-
-function whole(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new WeirError('USAGE', `--${name} takes a whole number above 0, not "${text}"`);
+  if (json) console.log(JSON.stringify(reports, null, 2));
 }
 
 const wholeList = (name: string, text: string | undefined): readonly number[] | undefined =>
-  text?.split(',').map((part) => whole(name, part));
+  text?.split(',').map((part) => wholeNumber(name, part));
 
 function oneOf<T extends string>(name: string, words: readonly T[], text: string): T {
   const word = words.find((known) => known === text);
@@ -186,9 +168,4 @@ function oneOf<T extends string>(name: string, words: readonly T[], text: string
   throw new WeirError('USAGE', `--${name} takes ${words.join(' or ')}, not "${text}"`);
 }
 
-main(process.argv.slice(2)).catch((error) => {
-  console.error(`bench: ${describeError(error)}`);
-  if (isWeirError(error, 'USAGE')) console.error(usage);
-  if (!isWeirError(error)) console.error((error as Error).stack);
-  process.exitCode = isWeirError(error, 'USAGE') ? 2 : 1;
-});
+await runCommand({ name: 'bench', usage, prepare, run });

@@ -2,10 +2,10 @@
  * `npm run soak [-- --repetitions N] [--seed N]`: sources fail and come back, over and over, in every way they know,
  * beneath viewers by UDP and by TCP. Ends with status 1 at the first viewer who notices more than a pause.
  */
-import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CloseStack, describeError, systemClock } from '#base';
-import { createWorld, enterSandbox, type World } from '../../src/demo/world/index.ts';
+import { createWorld, type World } from '../../src/demo/world/index.ts';
+import { runCommand, wholeNumber } from '../command.ts';
 import { randomOf } from '../random.ts';
 import { Daemon } from './daemon.ts';
 import { FailingSource, type FailureName, failures } from './failures.ts';
@@ -14,7 +14,6 @@ import { buildProgram, Load } from './load/index.ts';
 import { type Audience, flows, survive, until, violated } from './recovery.ts';
 import { type Report, renderReport } from './report.ts';
 
-const usage = 'usage: npm run soak [-- --repetitions N] [--seed N]';
 const port = 554;
 const groupSeconds = 1;
 const media = { bitsPerSecond: 1_000_000, framesPerSecond: 25, groupSeconds, audio: true };
@@ -161,26 +160,18 @@ function reportOf(done: readonly Repetition[], seconds: number, seed: number): R
   };
 }
 
-async function main(argv: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: { repetitions: { type: 'string', default: '1000' }, seed: { type: 'string', default: '1' } },
-  });
-  const [repetitions, seed] = [Number(values.repetitions), Number(values.seed)];
-  if (!Number.isInteger(repetitions) || repetitions < 1 || !Number.isInteger(seed))
-    throw new RangeError(usage);
-  const sandbox = await enterSandbox();
-  if (!sandbox.inside) {
-    process.exitCode = sandbox.exitCode;
-    return;
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => process.exit(128 + constants.signals[signal]));
-  }
-  console.log(renderReport(await soak(repetitions, seed)));
-}
-
-main(process.argv.slice(2)).catch((error) => {
-  console.error(`soak: ${describeError(error)}`);
-  process.exitCode = 1;
+await runCommand({
+  name: 'soak',
+  usage: 'usage: npm run soak [-- --repetitions N] [--seed N]',
+  prepare: (args) => {
+    const { values } = parseArgs({
+      args,
+      options: { repetitions: { type: 'string', default: '1000' }, seed: { type: 'string', default: '1' } },
+    });
+    return {
+      repetitions: wholeNumber('repetitions', values.repetitions),
+      seed: wholeNumber('seed', values.seed),
+    };
+  },
+  run: async ({ repetitions, seed }) => console.log(renderReport(await soak(repetitions, seed))),
 });

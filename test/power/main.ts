@@ -5,12 +5,12 @@
  * was not caught.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describeError, systemClock, WeirError } from '#base';
-import { enterSandbox } from '../../src/demo/world/index.ts';
+import { systemClock, WeirError } from '#base';
 import { type Goal, none, type Report, renderReport } from '../bench/report.ts';
+import { runCommand, wholeNumber } from '../command.ts';
 import { type Cut, cutPower } from './cuts.ts';
 import { type Invariant, invariants } from './findings.ts';
 import { writeInitramfs } from './guest/initramfs.ts';
@@ -19,7 +19,6 @@ import { findAccelerator } from './guest/machine.ts';
 import { type Recording, record, recordingIn } from './recording.ts';
 import { WriteLog } from './write-log.ts';
 
-const usage = 'usage: npm run power [-- --cuts N] [--seed N] [--replay FOLDER]';
 const kernelFolder = join(import.meta.dirname, '..', '..', 'build', 'power');
 /** The sandbox has a `/run` of its own. */
 const mountPoint = '/run/weir-power';
@@ -150,36 +149,33 @@ async function power({ cuts, seed, from }: Options): Promise<boolean> {
   }
 }
 
-async function main(argv: readonly string[]): Promise<void> {
+async function prepare(args: string[]): Promise<Options> {
   const { values } = parseArgs({
-    args: [...argv],
+    args,
     options: {
       cuts: { type: 'string', default: '200' },
       seed: { type: 'string', default: '1' },
       replay: { type: 'string' },
     },
   });
-  const [cuts, seed] = [Number(values.cuts), Number(values.seed)];
-  if (!Number.isInteger(cuts) || cuts < 1 || !Number.isInteger(seed)) throw new WeirError('USAGE', usage);
+  const [cuts, seed] = [wholeNumber('cuts', values.cuts), wholeNumber('seed', values.seed)];
   if (process.arch !== 'x64') throw new WeirError('USAGE', 'the guest is an x86-64 one, and gets this Node');
   if (process.getuid?.() !== 0) {
     throw new WeirError('MISSING_RIGHTS', 'only root may mount the images', { advice: 'run it as root' });
   }
   const { replay } = values;
-  // Before the sandbox, which has no network.
-  const from = replay === undefined ? { kernel: await unpackKernel(kernelFolder) } : { replay };
-  const sandbox = await enterSandbox();
-  if (!sandbox.inside) {
-    process.exitCode = sandbox.exitCode;
-    return;
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => process.exit(128 + constants.signals[signal]));
-  }
-  if (!(await power({ cuts, seed, from }))) process.exitCode = 1;
+  return {
+    cuts,
+    seed,
+    from: replay === undefined ? { kernel: await unpackKernel(kernelFolder) } : { replay },
+  };
 }
 
-main(process.argv.slice(2)).catch((error) => {
-  console.error(`power: ${describeError(error)}`);
-  process.exitCode = 1;
+await runCommand({
+  name: 'power',
+  usage: 'usage: npm run power [-- --cuts N] [--seed N] [--replay FOLDER]',
+  prepare,
+  run: async (options) => {
+    if (!(await power(options))) process.exitCode = 1;
+  },
 });

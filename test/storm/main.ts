@@ -4,13 +4,13 @@
  * and keeps its folder, at the first thing that does not add up.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describeError } from '#base';
-import { enterSandbox } from '../../src/demo/world/index.ts';
+import { WeirError } from '#base';
 import { percentile } from '../bench/figures.ts';
 import { below, type Report, renderReport } from '../bench/report.ts';
+import { runCommand, wholeNumber } from '../command.ts';
 import { type StormResult, storm } from './storm.ts';
 
 const usage =
@@ -60,9 +60,18 @@ function reportOf(result: StormResult, seed: number): Report {
 /** A line of the log, so that the same trouble is the same text. */
 const withoutTime = (line: string): string => line.replace(/"at":"[^"]*",/, '').slice(0, 300);
 
-async function main(argv: readonly string[]): Promise<void> {
+interface Options {
+  readonly kills: number;
+  readonly seed: number;
+  readonly checkEvery: number;
+  readonly viewers: number;
+  readonly flaky: boolean;
+  readonly json: boolean;
+}
+
+function parseOptions(args: string[]): Options {
   const { values } = parseArgs({
-    args: [...argv],
+    args,
     options: {
       kills: { type: 'string', default: '1000' },
       seed: { type: 'string', default: '1' },
@@ -72,35 +81,32 @@ async function main(argv: readonly string[]): Promise<void> {
       json: { type: 'boolean', default: false },
     },
   });
-  const [kills, seed] = [Number(values.kills), Number(values.seed)];
-  const [checkEvery, viewers] = [Number(values['check-every']), Number(values.viewers)];
-  const whole = [kills, seed, checkEvery, viewers].every((value) => Number.isInteger(value) && value >= 1);
-  if (!whole || !['flaky', 'steady'].includes(values.collector)) throw new RangeError(usage);
-  const sandbox = await enterSandbox();
-  if (!sandbox.inside) {
-    process.exitCode = sandbox.exitCode;
-    return;
+  if (!['flaky', 'steady'].includes(values.collector)) {
+    throw new WeirError('USAGE', `--collector takes flaky or steady, not "${values.collector}"`);
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => process.exit(128 + constants.signals[signal]));
-  }
+  return {
+    kills: wholeNumber('kills', values.kills),
+    seed: wholeNumber('seed', values.seed),
+    checkEvery: wholeNumber('check-every', values['check-every']),
+    viewers: wholeNumber('viewers', values.viewers),
+    flaky: values.collector === 'flaky',
+    json: values.json,
+  };
+}
+
+async function run({ json, ...options }: Options): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'weir-storm-'));
   // Two thirds of a start from sources are spent on reading TypeScript. A box has it done; so have all lives but the first.
   process.env.NODE_COMPILE_CACHE = join(folder, 'code');
   const progress = (text: string) => console.error(`storm: ${text}`);
-  const flaky = values.collector === 'flaky';
   try {
-    const result = await storm({ kills, seed, checkEvery, viewers, flaky, folder, progress });
-    const report = reportOf(result, seed);
-    console.log(values.json ? JSON.stringify(report) : renderReport(report));
+    const report = reportOf(await storm({ ...options, folder, progress }), options.seed);
+    console.log(json ? JSON.stringify(report) : renderReport(report));
   } catch (error) {
-    console.error(`storm: seed ${seed}, everything is kept in ${folder}`);
+    console.error(`storm: seed ${options.seed}, everything is kept in ${folder}`);
     throw error;
   }
   await rm(folder, { recursive: true });
 }
 
-main(process.argv.slice(2)).catch((error) => {
-  console.error(`storm: ${describeError(error)}`);
-  process.exitCode = 1;
-});
+await runCommand({ name: 'storm', usage, prepare: parseOptions, run });

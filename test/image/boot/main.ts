@@ -3,20 +3,17 @@
  * watches. Ends with status 0 whether or not a goal is met; with 1 when it could not be measured.
  */
 import { globSync, statSync } from 'node:fs';
-import { constants } from 'node:os';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { describeError } from '#base';
-import { enterSandbox } from '../../../src/demo/world/index.ts';
 import { spreadOf, spreadText } from '../../bench/figures.ts';
 import { below, type Report, renderReport } from '../../bench/report.ts';
+import { runCommand, wholeNumber } from '../../command.ts';
 import { createLabWorld } from '../../lab/lab-world.ts';
 import { ScriptedOrigin } from '../../lab/origin-scripted.ts';
 import { FlashedDisk, Gateway, makeRoomForGateway } from '../gateway.ts';
 import { consoleOffered, setUp } from '../technician.ts';
 import { type Boot, bootAlone, bootUnderViewer, configureDhcp } from './boot.ts';
 
-const usage = 'usage: npm run image:boot [-- --boots N] [--json]';
 const relaysWithinSeconds = 60;
 const mostMemoryMiB = 224;
 const mebibyte = 2 ** 20;
@@ -99,26 +96,18 @@ function builtFiles(): readonly { readonly name: string; readonly bytes: number 
   }));
 }
 
-async function main(argv: readonly string[]): Promise<void> {
-  const { values } = parseArgs({
-    args: [...argv],
-    options: { boots: { type: 'string', default: '5' }, json: { type: 'boolean', default: false } },
-  });
-  const boots = Number(values.boots);
-  if (!Number.isInteger(boots) || boots < 1) throw new RangeError(usage);
-  const sandbox = await enterSandbox();
-  if (!sandbox.inside) {
-    process.exitCode = sandbox.exitCode;
-    return;
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => process.exit(128 + constants.signals[signal]));
-  }
-  const report = reportOf(await measure(boots, (what) => console.error(`boot: ${what}`)));
-  console.log(values.json ? JSON.stringify(report) : renderReport(report));
-}
-
-main(process.argv.slice(2)).catch((error) => {
-  console.error(`boot: ${describeError(error)}`);
-  process.exitCode = 1;
+await runCommand({
+  name: 'image:boot',
+  usage: 'usage: npm run image:boot [-- --boots N] [--json]',
+  prepare: (args) => {
+    const { values } = parseArgs({
+      args,
+      options: { boots: { type: 'string', default: '5' }, json: { type: 'boolean', default: false } },
+    });
+    return { boots: wholeNumber('boots', values.boots), json: values.json };
+  },
+  run: async ({ boots, json }) => {
+    const report = reportOf(await measure(boots, (what) => console.error(`boot: ${what}`)));
+    console.log(json ? JSON.stringify(report) : renderReport(report));
+  },
 });

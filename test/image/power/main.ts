@@ -5,19 +5,17 @@
  * not; stopped before its end, it tells what was shown by then.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { CloseStack, describeError, systemClock, WeirError } from '#base';
-import { enterSandbox } from '../../../src/demo/world/index.ts';
+import { CloseStack, systemClock, WeirError } from '#base';
 import { percentile } from '../../bench/figures.ts';
 import { type Report, renderReport } from '../../bench/report.ts';
+import { runCommand, wholeNumber } from '../../command.ts';
 import type { CutCount } from '../../power/volatile-disk.ts';
 import { randomOf } from '../../random.ts';
 import { flashBoth, openLab } from './lab.ts';
 import { type Control, type Cut, Series } from './series.ts';
-
-const usage = 'usage: npm run image:cuts [-- --cuts N] [--seed N] [--viewers N] [--looks N]';
 
 interface Options {
   readonly cuts: number;
@@ -26,9 +24,9 @@ interface Options {
   readonly looks: number;
 }
 
-function parseOptions(argv: readonly string[]): Options {
+function prepare(args: string[]): Options {
   const { values } = parseArgs({
-    args: [...argv],
+    args,
     options: {
       cuts: { type: 'string', default: '50' },
       seed: { type: 'string', default: '1' },
@@ -36,11 +34,17 @@ function parseOptions(argv: readonly string[]): Options {
       looks: { type: 'string', default: '4' },
     },
   });
-  const [cuts, seed] = [Number(values.cuts), Number(values.seed)];
-  const [viewers, looks] = [Number(values.viewers), Number(values.looks)];
-  const whole = [cuts, seed, viewers, looks + 1].every((value) => Number.isInteger(value) && value >= 1);
-  if (!whole) throw new WeirError('USAGE', usage);
-  return { cuts, seed, viewers, looks };
+  if (process.getuid?.() !== 0) {
+    throw new WeirError('MISSING_RIGHTS', 'only root may mount what a cut has left', {
+      advice: 'run it as root',
+    });
+  }
+  return {
+    cuts: wholeNumber('cuts', values.cuts),
+    seed: wholeNumber('seed', values.seed),
+    viewers: wholeNumber('viewers', values.viewers),
+    looks: wholeNumber('looks', values.looks, 0),
+  };
 }
 
 const began = systemClock.monoNs();
@@ -105,7 +109,7 @@ function reportOf({ cuts, looks }: Done, control: Control | undefined, { seed, v
   };
 }
 
-async function cutPower(options: Options): Promise<void> {
+async function cutPower(options: Options, onStop: (last: () => void) => void): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-image-cuts-'));
   // Disks as well, so that all is gone with it, however this ends.
   process.env.TMPDIR = folder;
@@ -125,12 +129,9 @@ async function cutPower(options: Options): Promise<void> {
   const onLook = (count: CutCount) => void done.looks.push(count);
   await using series = new Series(lab, disk, { ...options, folder, random, onCut, onLook, say });
   const report = () => console.log(renderReport(reportOf(done, series.control, options)));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      if (done.cuts.length > 0) report();
-      process.exit(128 + constants.signals[signal]);
-    });
-  }
+  onStop(() => {
+    if (done.cuts.length > 0) report();
+  });
   try {
     await series.run();
   } catch (error) {
@@ -141,22 +142,9 @@ async function cutPower(options: Options): Promise<void> {
   report();
 }
 
-async function main(argv: readonly string[]): Promise<void> {
-  const options = parseOptions(argv);
-  if (process.getuid?.() !== 0) {
-    throw new WeirError('MISSING_RIGHTS', 'only root may mount what a cut has left', {
-      advice: 'run it as root',
-    });
-  }
-  const sandbox = await enterSandbox();
-  if (!sandbox.inside) {
-    process.exitCode = sandbox.exitCode;
-    return;
-  }
-  await cutPower(options);
-}
-
-main(process.argv.slice(2)).catch((error) => {
-  console.error(`image:cuts: ${describeError(error)}`);
-  process.exitCode = 1;
+await runCommand({
+  name: 'image:cuts',
+  usage: 'usage: npm run image:cuts [-- --cuts N] [--seed N] [--viewers N] [--looks N]',
+  prepare,
+  run: cutPower,
 });

@@ -4,12 +4,12 @@
  * when something is not as it must be.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeError, systemClock, WeirError } from '#base';
-import { enterSandbox } from '../../../src/demo/world/index.ts';
 import { renderReport } from '../../bench/report.ts';
+import { runCommand, wholeNumber } from '../../command.ts';
 import type { GatewayOptions } from '../gateway.ts';
 import { cutUpdates } from './cut.ts';
 import { type Recording, recordingIn, recordUpdate } from './recording.ts';
@@ -50,9 +50,9 @@ interface Options {
   readonly work: string | undefined;
 }
 
-function parseOptions(argv: readonly string[]): Options {
+function parseOptions(args: string[]): Options {
   const { values } = parseArgs({
-    args: [...argv],
+    args,
     options: {
       only: { type: 'string', default: series.join(',') },
       ways: { type: 'string', default: ways.join(',') },
@@ -66,25 +66,21 @@ function parseOptions(argv: readonly string[]): Options {
       work: { type: 'string' },
     },
   });
-  const whole = (text: string) => {
-    if (/^[1-9]\d*$/.test(text)) return Number(text);
-    throw new WeirError('USAGE', usage);
-  };
-  const someOf = <T extends string>(all: readonly T[], text: string): readonly T[] => {
+  const someOf = <T extends string>(name: string, all: readonly T[], text: string): readonly T[] => {
     const names = text.split(',');
     const known = all.filter((name) => names.includes(name));
     if (known.length === names.length) return known;
-    throw new WeirError('USAGE', usage);
+    throw new WeirError('USAGE', `--${name} takes some of ${all.join(', ')}, not "${text}"`);
   };
   return {
-    only: someOf(series, values.only),
-    ways: someOf(ways, values.ways),
-    deadlineMinutes: values.deadline === undefined ? undefined : whole(values.deadline),
-    surveys: whole(values.surveys),
-    cuts: whole(values.cuts),
-    seed: whole(values.seed),
-    from: whole(values.from),
-    parallel: whole(values.parallel),
+    only: someOf('only', series, values.only),
+    ways: someOf('ways', ways, values.ways),
+    deadlineMinutes: values.deadline === undefined ? undefined : wholeNumber('deadline', values.deadline),
+    surveys: wholeNumber('surveys', values.surveys),
+    cuts: wholeNumber('cuts', values.cuts),
+    seed: wholeNumber('seed', values.seed),
+    from: wholeNumber('from', values.from),
+    parallel: wholeNumber('parallel', values.parallel),
     machine: { ownClock: values['own-clock'] },
     work: values.work && resolve(values.work),
   };
@@ -93,7 +89,7 @@ function parseOptions(argv: readonly string[]): Options {
 const seconds = stopwatch();
 const say = (text: string): void => console.error(`${seconds().toString().padStart(5)} s  ${text}`);
 
-async function update(options: Options): Promise<void> {
+async function update(options: Options, onStop: (last: () => void) => void): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'weir-update-'));
   // Disks are made where temporary files go.
   process.env.TMPDIR = folder;
@@ -105,12 +101,9 @@ async function update(options: Options): Promise<void> {
   const kept = options.work ?? join(folder, 'work');
   const results: Result[] = [];
   let soFar: readonly Result[] = [];
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      if (results.length + soFar.length > 0) report([...results, ...soFar], options);
-      process.exit(128 + constants.signals[signal]);
-    });
-  }
+  onStop(() => {
+    if (results.length + soFar.length > 0) report([...results, ...soFar], options);
+  });
   const onResults = (shown: readonly Result[]) => {
     soFar = shown;
   };
@@ -187,18 +180,4 @@ async function atManyDisks(
   return results;
 }
 
-async function main(argv: readonly string[]): Promise<void> {
-  const options = parseOptions(argv);
-  const sandbox = await enterSandbox();
-  if (!sandbox.inside) {
-    process.exitCode = sandbox.exitCode;
-    return;
-  }
-  await update(options);
-}
-
-main(process.argv.slice(2)).catch((error) => {
-  console.error(`image:update: ${describeError(error)}`);
-  if (!(error instanceof WeirError)) console.error((error as Error).stack);
-  process.exitCode = 1;
-});
+await runCommand({ name: 'image:update', usage, prepare: parseOptions, run: update });
