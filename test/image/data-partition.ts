@@ -7,6 +7,8 @@ import { run, runStatus } from '../power/guest/program.ts';
 const mended = [0, 1];
 /** 4: more than it may put right unasked. 8: it could not even begin. */
 const needsMore = [...mended, 4, 8, 12];
+/** So often the initrd has it mended. */
+const goes = 3;
 
 /** The data partition of a gateway's disk that no gateway uses, as a device: e2fsck forgets an offset when it has replayed the journal. */
 export class DataPartition implements AsyncDisposable {
@@ -26,9 +28,17 @@ export class DataPartition implements AsyncDisposable {
   async repair(): Promise<boolean> {
     const { status } = await runStatus('e2fsck', ['-p', this.#device], { fine: needsMore });
     const repaired = !mended.includes(status);
-    if (repaired) await run('e2fsck', ['-fy', this.#device], { fine: mended });
+    if (repaired) await this.#mend();
     await run('e2fsck', ['-fn', this.#device]);
     return repaired;
+  }
+
+  async #mend(): Promise<void> {
+    for (let go = 1; ; go += 1) {
+      const fine = go < goes ? needsMore : mended;
+      const { status } = await runStatus('e2fsck', ['-fy', this.#device], { fine });
+      if (mended.includes(status)) return;
+    }
   }
 
   /** Where Weir keeps everything. */
