@@ -39,6 +39,7 @@ void FeedRig::send(std::uint32_t track, const Bytes& packet) {
   const std::uint64_t before = world.counter(slot, FeedCounter::rxPackets);
   originRtp[track]->send(packet, upstream[track].rtp);
   world.awaitCounter(slot, FeedCounter::rxPackets, before + 1);
+  world.settle();
 }
 
 void FeedRig::burst(std::uint32_t track, const std::vector<Bytes>& packets) {
@@ -60,12 +61,14 @@ void FeedRig::burst(std::uint32_t track, const std::vector<Bytes>& packets) {
   for (const Bytes& packet : packets) originRtp[track]->send(packet, upstream[track].rtp);
   gate->open.set_value();
   World::awaitTrue([&] { return seen() == before + packets.size(); }, "burst");
+  world.settle();
 }
 
 void FeedRig::sendRtcp(std::uint32_t track, const Bytes& packet) {
   const std::uint64_t before = world.counter(slot, FeedCounter::rxRtcpPackets);
   originRtcp[track]->send(packet, upstream[track].rtcp);
   world.awaitCounter(slot, FeedCounter::rxRtcpPackets, before + 1);
+  world.settle();
 }
 
 Bytes FeedRig::video(bool idr, std::size_t payloadBytes, bool sameUnit) {

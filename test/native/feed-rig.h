@@ -32,9 +32,9 @@ class FeedRig {
 
   /** A new upstream session: other pairs, other ports of the origin. */
   void resume();
-  /** Sends one packet of the track to the engine, and waits until it has come in. */
+  /** Sends one packet of the track to the engine, and waits until what it does with it at once is done and counted. */
   void send(std::uint32_t track, const Bytes& packet);
-  /** Sends packets that the engine finds all at once: none of them waits for another. */
+  /** The same with packets that the engine finds all at once: none of them waits for another. */
   void burst(std::uint32_t track, const std::vector<Bytes>& packets);
   void sendRtcp(std::uint32_t track, const Bytes& packet);
   /** The next packet of the video track; a new access unit unless `sameUnit`. */

@@ -117,16 +117,16 @@ TEST("a feed that is closed takes its viewers with it, and a waiting addViewer i
   const auto tcp = rig.addTcp();
   rig.play(udp->id);
   rig.play(tcp->id);
-  auto waiting = std::async(std::launch::async, [&] {
-    ViewerOptions options;
-    const PairOpened pair = rig.openPair();
-    options.tracks = {{1, UdpTarget{pair.id, udp->rtp.local(), udp->rtcp.local()}}};
-    options.startWaitMs = 1000 * kWaitMs;
-    options.slot = 5000;
-    return World::call<ViewerAdded>([&](auto done) { world.engine().addViewer(rig.feed, options, std::move(done)); }).status.code;
-  });
-  // The command of the other thread must be there before ours: both go through one queue.
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  ViewerOptions options;
+  const PairOpened pair = rig.openPair();
+  options.tracks = {{1, UdpTarget{pair.id, udp->rtp.local(), udp->rtcp.local()}}};
+  options.startWaitMs = 1000 * kWaitMs;
+  options.slot = 5000;
+  const auto promise = std::make_shared<std::promise<Code>>();
+  auto waiting = promise->get_future();
+  world.engine().addViewer(rig.feed, options, [promise](const Result<ViewerAdded>& result) { promise->set_value(result.status.code); });
+  world.settle();
+  CHECK(waiting.wait_for(std::chrono::seconds(0)) != std::future_status::ready);
   CHECK(codeOf([&](Done d) { world.engine().closeFeed(rig.feed, std::move(d)); }) == Code::ok);
   CHECK(waiting.get() == Code::deadHandle);
   CHECK(codeOf([&](Done d) { world.engine().play(udp->id, std::move(d)); }) == Code::deadHandle);

@@ -67,6 +67,8 @@ class World : public EventSink {
     return future.get();
   }
   static void awaitTrue(const std::function<bool()>& truth, const char* what);
+  /** Waits until the engine has ended what it is at. A viewer has a packet before it is counted: by then it is. */
+  void settle();
 
   // What the engine told, in order; each call takes one and waits for it.
   struct Accepted {
