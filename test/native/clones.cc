@@ -1,5 +1,10 @@
 #include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <sstream>
 
+#include "clock.h"
 #include "clone-table.h"
 #include "feed-rig.h"
 #include "viewer-network.h"
@@ -7,6 +12,9 @@
 using namespace test;
 
 namespace {
+
+/** What FeedRig::video adds to RTP time. */
+constexpr std::uint32_t kVideoStep = 3600;
 
 /** An engine whose kernel clones where the viewers are reached, one feed, and viewers of it that share a pair. */
 class CloneRig {
@@ -92,6 +100,32 @@ void clonesReach(bool v6, const std::string& offload) {
   for (const auto& viewer : rig.all) CHECK_EQ(rig.of(*viewer, ViewerCounter::droppedPackets), 0U);
   const std::uint64_t inClones = (rig.all.size() - 1) * (30 * 8 + 10);
   World::awaitTrue([&] { return rig.cloned() == inClones; }, "clones");
+}
+
+/** Datagrams for which, the kernel says, there was no room. */
+std::uint64_t sendErrors() {
+  std::ifstream file("/proc/thread-self/net/snmp");
+  std::string line;
+  std::vector<std::string> names;
+  while (std::getline(file, line)) {
+    if (!line.starts_with("Udp: ")) continue;
+    std::istringstream words(line);
+    std::vector<std::string> values{std::istream_iterator<std::string>(words), {}};
+    if (names.empty()) {
+      names = values;
+      continue;
+    }
+    const auto at = std::find(names.begin(), names.end(), "SndbufErrors");
+    CHECK(at != names.end());
+    return std::stoull(values[static_cast<std::size_t>(at - names.begin())]);
+  }
+  throw check::Failure("no UDP counters");
+}
+
+void sleepUntil(std::int64_t atNs) {
+  const timespec at{atNs / kNsPerSecond, atNs % kNsPerSecond};
+  while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
+  }
 }
 
 }  // namespace
@@ -247,4 +281,34 @@ TEST("others' packets pass the NIC as ever, also those that look like a viewer's
       CHECK(viewer->rtp.silent());
     }
   }
+}
+
+TEST("what is rehearsed before a picture comes reaches nobody, is counted for nobody, and is no loss to the kernel") {
+  constexpr int kViewers = 20;
+  constexpr std::int64_t kStepNs = 5 * kNsPerMs;
+  CloneRig rig(kViewers);
+  const std::uint64_t errorsBefore = sendErrors();
+  const FeedRig::UdpViewer& one = *rig.all[7];
+  const std::uint64_t packetsBefore = rig.of(one, ViewerCounter::txPackets);
+  const auto rehearsals = [&] { return rig.world.engine().cloning().rehearsals; };
+  // The first packet of the feed had these.
+  std::uint16_t seq = 100;
+  std::uint32_t rtpTime = 9000 + kVideoStep;
+  std::uint64_t sent = 0;
+  const std::int64_t begunNs = monoNs();
+  // In step with its RTP time: after 128 of them the engine begins to expect the next one. A busy machine may keep it from that for a while.
+  for (std::int64_t picture = 1; rehearsals() < 3; ++picture) {
+    CHECK(picture < 4000);
+    sleepUntil(begunNs + picture * kStepNs);
+    rtpTime += 90 * kStepNs / kNsPerMs;
+    rig.feed.renumber(++seq, rtpTime - kVideoStep);
+    getAndCount(rig, rig.sendPicture());
+    seq = static_cast<std::uint16_t>(seq + 7);
+    sent += 8;
+  }
+  rig.world.awaitCounter(one.slot, ViewerCounter::txPackets, packetsBefore + sent);
+  for (const auto& viewer : rig.all) CHECK(viewer->rtp.silent());
+  CHECK_EQ(rig.of(one, ViewerCounter::txPackets), packetsBefore + sent);
+  CHECK_EQ(rig.of(one, ViewerCounter::droppedPackets), 0U);
+  CHECK_EQ(sendErrors(), errorsBefore);
 }

@@ -5,6 +5,7 @@
 
 namespace weir {
 
+inline constexpr std::int64_t kNsPerUs = 1'000;
 inline constexpr std::int64_t kNsPerMs = 1'000'000;
 inline constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 

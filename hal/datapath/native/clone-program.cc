@@ -95,6 +95,11 @@ class CloneWriter {
     }
     p_.place(done);
     restore();
+    Label performed;
+    p_.load(u32, Reg::arg1, kTable, offsetof(CloneTable, rehearsal));
+    p_.jumpIf(equal, Reg::arg1, 0, performed);
+    vanish();
+    p_.place(performed);
     p_.place(mistaken);
     finish();
     p_.place(pass);
@@ -283,8 +288,19 @@ class CloneWriter {
     p_.jumpIf(notEqual, Reg::result, 0, failed);
   }
 
+  /** The packet goes to a device that there is not: so its sender is not told that there was no room, nor does the kernel count that. */
+  void vanish() {
+    finish();
+    p_.set(Reg::arg1, 0);
+    p_.set(Reg::arg2, 0);
+    p_.call(BPF_FUNC_redirect);
+    p_.exit();
+  }
+
   /** A clone to the NIC. What the queue says of itself (NET_XMIT_CN, 2) is no refusal, as for a socket. */
   void give(Label& refused) {
+    p_.load(u32, Reg::arg1, kTable, offsetof(CloneTable, rehearsal));
+    p_.jumpIf(notEqual, Reg::arg1, 0, refused);
     p_.load(u32, Reg::arg2, kPacket, offsetof(__sk_buff, ifindex));
     p_.set(Reg::arg1, kPacket);
     p_.set(Reg::arg3, 0);

@@ -52,6 +52,9 @@ struct CloneTable {
   std::uint32_t payloadBytes = 0;
   /** The longest IP packet of the run: the way to a viewer has to take it in one piece. */
   std::uint32_t packetBytes = 0;
+  /** Not 0: all is done but to give the NIC clones, and the packet itself goes nowhere. */
+  std::uint32_t rehearsal = 0;
+  std::uint32_t padding = 0;
   std::array<CloneViewer, kMaxClones> viewers;
 };
 static_assert(offsetof(CloneTable, mark) % 8 == 0 && offsetof(CloneTable, viewers) % 8 == 0);

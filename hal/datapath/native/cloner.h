@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <string>
+#include <utility>
 
 #include "address.h"
 #include "bpf.h"
@@ -30,6 +31,8 @@ class Cloner {
   [[nodiscard]] bool ready() const { return link_.open(); }
   /** Packets that viewers got as clones; may be read from any thread. */
   [[nodiscard]] std::uint64_t packets() const { return packets_.load(std::memory_order_relaxed); }
+  /** The program has seen so many; may be read from any thread. */
+  [[nodiscard]] std::uint64_t rehearsals() const { return rehearsals_.load(std::memory_order_relaxed); }
   /** May be called from any thread. */
   [[nodiscard]] bool attached() const { return attached_.load(std::memory_order_relaxed); }
 
@@ -49,17 +52,25 @@ class Cloner {
   [[nodiscard]] bool full() const { return count_ == most_; }
   /** The next thing sent is this run, to `lead`; its packets are up to `longest` bytes of IP. */
   void await(Run& run, int family, std::size_t longest, const CloneViewer& lead, std::int64_t nowNs);
+  /** The same, but neither `lead` nor anybody else gets it: only ways are found. */
+  void awaitRehearsal(Run& run, int family, std::size_t longest, const CloneViewer& lead, std::int64_t nowNs) {
+    table().rehearsal = 1;
+    await(run, family, longest, lead, nowNs);
+  }
   /** Names who got a clone of what has been sent. False when the program has seen nothing of it. */
   template <class Got>
   bool collect(Got&& got) {
-    if (!over()) return false;
+    const bool seen = over();
+    const bool rehearsed = std::exchange(table().rehearsal, 0) != 0;
+    if (!seen) return false;
+    if (rehearsed) rehearsals_.store(rehearsals() + 1, std::memory_order_relaxed);
     std::size_t taken = 0;
     for (std::size_t i = 0; i < count_; ++i) {
       const CloneViewer& viewer = table().viewers[i];
-      if (viewer.taken == 0) continue;
-      ++taken;
       added_[i].viewer->nextHop = viewer.nextHop;
       added_[i].viewer->foundIn = viewer.foundIn;
+      if (viewer.taken == 0) continue;
+      ++taken;
       got(added_[i].index);
     }
     packets_.store(packets() + taken * runPackets_, std::memory_order_relaxed);
@@ -85,6 +96,7 @@ class Cloner {
   std::uint64_t timeShift_ = 0;
   std::atomic<bool> attached_ = false;
   std::atomic<std::uint64_t> packets_ = 0;
+  std::atomic<std::uint64_t> rehearsals_ = 0;
 };
 
 }  // namespace weir

@@ -87,7 +87,7 @@ class Engine::Core final : Loop::Ready {
   [[nodiscard]] bool realtime() const { return realtime_; }
   Status cloneAt(unsigned device) { return work_.cloner.attach(device); }
   [[nodiscard]] CloningFacts cloning() const {
-    return {cloneRefused_, cloneVerifier_, work_.cloner.attached(), work_.cloner.packets()};
+    return {cloneRefused_, cloneVerifier_, work_.cloner.attached(), work_.cloner.packets(), work_.cloner.rehearsals()};
   }
 
  private:

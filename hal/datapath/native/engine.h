@@ -215,6 +215,8 @@ struct CloningFacts {
   bool attached = false;
   /** Packets that viewers got as clones. */
   std::uint64_t packets = 0;
+  /** Passes that nobody got anything of, ahead of a picture that was about to come. */
+  std::uint64_t rehearsals = 0;
 };
 
 /**

@@ -17,6 +17,11 @@ constexpr std::size_t kFullInARow = 4;
 /** About as many milliseconds. */
 constexpr int kFruitlessTurns = 50;
 
+/** With fewer there is nothing to gain. */
+constexpr std::size_t kRehearsedViewers = 16;
+/** So many packets make a run that is segmented, and one pass reaches as many viewers as the table holds. */
+constexpr std::uint64_t kRehearsedPackets = 3;
+
 class CountingOutcome final : public SendOutcome {
  public:
   CountingOutcome(std::vector<ViewerSlot>& slots, Destinations& to, UdpPair& pair, PacketKind kind, std::int64_t nowNs)
@@ -47,6 +52,18 @@ class CountingOutcome final : public SendOutcome {
   UdpPair& pair_;
   PacketKind kind_;
   std::int64_t nowNs_;
+};
+
+/** Of what nobody gets nothing is counted; ICMP errors that wait are of what somebody did get. */
+class RehearsalOutcome final : public SendOutcome {
+ public:
+  explicit RehearsalOutcome(UdpPair& pair) : pair_(pair) {}
+  void sent(std::size_t, std::size_t, std::size_t, std::size_t) override {}
+  void refused(std::size_t, std::size_t) override {}
+  void errorsWait() override { pair_.takeErrors(false); }
+
+ private:
+  UdpPair& pair_;
 };
 
 }  // namespace
@@ -94,6 +111,20 @@ SendStop Fan::clone(Run& run, UdpPair& pair, Cloner& cloner, std::size_t first, 
     if (!seen) return {};
   }
   return {};
+}
+
+bool Fan::rehearse(Run& run, UdpPair& pair, Cloner& cloner, std::size_t first, std::int64_t nowNs) {
+  const std::size_t longest = run.segmentBytes() + pair.rtp().headerBytes();
+  if (!to_.takes(first, longest, nowNs)) return true;
+  cloner.begin(run);
+  for (std::size_t turn = 1; turn < size() && !cloner.full(); ++turn) {
+    const std::size_t index = (first + turn) % size();
+    if (to_.takes(index, longest, nowNs)) cloner.add(index, viewers_[index]);
+  }
+  RehearsalOutcome outcome(pair);
+  cloner.awaitRehearsal(run, pair.rtp().local().family, longest, viewers_[first], nowNs);
+  pair.rtp().sendRun(run, to_, first, first + 1, outcome, nowNs);
+  return cloner.collect([](std::size_t) {});
 }
 
 void FanoutGroup::add(CountedLeg leg, std::uint64_t position) {
@@ -158,11 +189,23 @@ void FanoutGroup::sendMedia(std::uint64_t from, std::int64_t nowNs) {
   }
 }
 
+void FanoutGroup::rehearse(std::int64_t nowNs) {
+  if (behind_ || !cloning_ || !cloner_.ready() || members_.size() < kRehearsedViewers) return;
+  if (stale_) rebuild();
+  const std::uint64_t from = std::max(ring_.tail(), given_ > kRehearsedPackets ? given_ - kRehearsedPackets : 0);
+  cutRuns(ring_, from, given_, track_, PacketKind::rtp, run_, [&](Run& run) {
+    cloning_ = rtp_.rehearse(run, pair_, cloner_, next_, nowNs);
+    return false;
+  });
+}
+
 SendStop FanoutGroup::sendToAll(Run& run, std::int64_t nowNs) {
   got_.assign(members_.size(), 0);
   const bool clones = members_.size() > 1 && cloner_.ready();
   SendStop stop;
+  const std::uint64_t clonedBefore = cloner_.packets();
   if (clones) stop = rtp_.clone(run, pair_, cloner_, next_, got_, nowNs);
+  cloning_ = cloner_.packets() > clonedBefore;
   if (stop.pressure == Pressure::none) stop = sendToRest(run, next_, members_.size(), nowNs);
   if (stop.pressure == Pressure::none) stop = sendToRest(run, 0, next_, nowNs);
   // Each in turn is sent to by the socket: so the kernel goes on asking whether that neighbour is still there.

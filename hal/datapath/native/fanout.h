@@ -22,6 +22,8 @@ class Fan {
    * tells of each how many of its packets are settled; who got none is to be sent to.
    */
   SendStop clone(Run& run, UdpPair& pair, Cloner& cloner, std::size_t first, std::vector<std::size_t>& got, std::int64_t nowNs);
+  /** Does what `clone` would for as many as one pass takes, up to where it would be sent: to nobody. False when it may have been sent. */
+  bool rehearse(Run& run, UdpPair& pair, Cloner& cloner, std::size_t first, std::int64_t nowNs);
 
  private:
   Destinations to_;
@@ -65,6 +67,11 @@ class FanoutGroup final : UdpPair::RoomWaiter {
   void refresh() { stale_ = true; }
   /** What the ring holds in [from, to), all before has been given here. */
   void send(PacketKind kind, std::uint64_t from, std::uint64_t to, std::int64_t nowNs);
+  /**
+   * A picture is about to come: goes, with packets that were sent before, through all that its first ones will need (socket, route,
+   * netfilter, program, the viewers' ways), so that these find it in the processor's caches. Nobody gets anything.
+   */
+  void rehearse(std::int64_t nowNs);
 
  private:
   struct Member {
@@ -100,6 +107,8 @@ class FanoutGroup final : UdpPair::RoomWaiter {
   /** Everything before it has been given here to be sent. */
   std::uint64_t given_ = 0;
   bool behind_ = false;
+  /** The program saw what was sent last: where it does not, rehearsals would reach a viewer. */
+  bool cloning_ = false;
   /** In the order of `members_`: how many packets of the run that is being sent are settled. */
   std::vector<std::size_t> got_;
   /** Whose turn is next: after a burst that had no room, others come first. */

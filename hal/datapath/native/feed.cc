@@ -47,8 +47,13 @@ Feed::Feed(Loop& loop, Workspace& work, EventSink& sink, FeedId id, const FeedOp
       cname_(randomCname(work.random)),
       maxUnflushedBytes_(std::min<std::uint64_t>(options.ringBytes / 4, kMaxUnflushedBytes)),
       catchUpTimer_(loop, [this] { catchUp(); }),
-      pictureTimer_(loop, [this] { flush(); }) {
+      pictureTimer_(loop, [this] { flush(); }),
+      rehearsalTimer_(loop, [this] { rehearse(); }) {
   const auto video = std::find_if(options.tracks.begin(), options.tracks.end(), [](const auto& track) { return track.video; });
+  if (video != options.tracks.end()) {
+    pictureTrack_ = static_cast<std::uint32_t>(video - options.tracks.begin());
+    pictureClock_.emplace(video->clockRateHz);
+  }
   for (std::size_t i = 0; i < options.tracks.size(); ++i) {
     TrackOptions track = options.tracks[i];
     if (track.video) videoTracks_ |= 1U << i;
@@ -95,6 +100,7 @@ std::uint64_t Feed::append(RingEntry entry, ByteView packet) {
     // RFC 3551 s.4.1, RFC 6184 s.5.1: the marker is on the last packet of a picture.
     pictureOpen_ = video && (packet[1] & 0x80) == 0;
     if (video) runEnd_.add(packet.size(), ring_.head());
+    if (pictureClock_ && entry.track == pictureTrack_) seePicture(entry);
   }
   return ring_.append(entry, packet);
 }
@@ -154,6 +160,24 @@ void Feed::onBatchEnd() {
   // To wait with what is whole would save nothing by UDP; by TCP it goes with the rest.
   if (runEnd_.position() > flushed_) sendToLive(runEnd_.position());
   if (!pictureTimer_.armed()) pictureTimer_.armIn(kPictureWaitNs);
+}
+
+/** The first packet of a picture is the first of its RTP time. */
+void Feed::seePicture(const RingEntry& entry) {
+  if (entry.rtpTime == pictureTime_) return;
+  pictureTime_ = entry.rtpTime;
+  rehearsalTimer_.cancel();
+  pictureClock_->add(entry.arrivalNs, entry.rtpTime);
+  if (liveViewers() < kManyViewers) return;
+  if (const std::optional<std::int64_t> nextNs = pictureClock_->nextNs()) rehearsalTimer_.armAt(*nextNs);
+}
+
+void Feed::rehearse() {
+  // It came sooner, or the one before has not gone yet.
+  if (ring_.head() != flushed_) return;
+  for (const auto& group : groups_) {
+    if (group->track() == pictureTrack_) group->rehearse(loop_.nowNs());
+  }
 }
 
 void Feed::flush() {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "feed-track.h"
+#include "picture-clock.h"
 #include "rate-meter.h"
 #include "ring.h"
 #include "workspace.h"
@@ -81,6 +82,8 @@ class Feed final : Loop::BatchEnd {
 
  private:
   void onBatchEnd() override;
+  void seePicture(const RingEntry& entry);
+  void rehearse();
   void flush();
   void sendToLive(std::uint64_t end);
   void catchUp();
@@ -124,6 +127,11 @@ class Feed final : Loop::BatchEnd {
   /** The last packet was of a picture of which more comes; how far what came of it makes whole runs. */
   bool pictureOpen_ = false;
   RunEnd runEnd_;
+  /** Of the first video track. Armed while its next picture is waited for. */
+  std::uint32_t pictureTrack_ = 0;
+  std::optional<std::uint32_t> pictureTime_;
+  std::optional<PictureClock> pictureClock_;
+  Loop::Timer rehearsalTimer_;
   const FeedTrack* resumedBy_ = nullptr;
   // The last: a track that goes away uses what stands above.
   std::vector<std::unique_ptr<FeedTrack>> tracks_;
