@@ -50,8 +50,8 @@ interface Row {
   readonly addedMs: Spread;
 }
 
-/** Joined, and in step with the feed. */
-const settleMs = 1500;
+/** Joined, in step with the feed, and the engine knows its rhythm. */
+const settleMs = 6000;
 /** Its heap has grown, old pieces are collected. */
 const busyWarmUpMs = 1000;
 /** A wake-up of the receiver is none of the box's work, but would be charged to it for every packet. */

@@ -296,7 +296,7 @@ TEST("what is rehearsed before a picture comes reaches nobody, is counted for no
   std::uint32_t rtpTime = 9000 + kVideoStep;
   std::uint64_t sent = 0;
   const std::int64_t begunNs = monoNs();
-  // In step with its RTP time: after 128 of them the engine begins to expect the next one. A busy machine may keep it from that for a while.
+  // In step with its RTP time: after some of them the engine begins to expect the next one. A busy machine may keep it from that for a while.
   for (std::int64_t picture = 1; rehearsals() < 3; ++picture) {
     CHECK(picture < 4000);
     sleepUntil(begunNs + picture * kStepNs);

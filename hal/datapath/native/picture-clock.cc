@@ -49,18 +49,18 @@ std::optional<std::int64_t> PictureClock::nextNs() const {
 
 void PictureClock::foretell() {
   nextNs_.reset();
-  if (count_ < kKept) return;
+  if (count_ < kLeast) return;
   struct Earlier {
     std::int64_t unlike;
     std::int64_t nextLateNs;
   };
   std::array<Earlier, kKept - 1> earlier;
   const std::size_t last = count_ - 1;
-  for (std::size_t i = 0; i < earlier.size(); ++i) {
-    const std::size_t at = count_ - kKept + i;
-    earlier[i] = {std::abs(lateNs(at) - lateNs(last)), lateNs(at + 1)};
+  auto end = earlier.begin();
+  for (std::size_t at = count_ > kKept ? count_ - kKept : 0; at < last; ++at) {
+    *end++ = {std::abs(lateNs(at) - lateNs(last)), lateNs(at + 1)};
   }
-  std::nth_element(earlier.begin(), earlier.begin() + kAlike, earlier.end(),
+  std::nth_element(earlier.begin(), earlier.begin() + kAlike, end,
                    [](const Earlier& a, const Earlier& b) { return a.unlike < b.unlike; });
   std::array<std::int64_t, kAlike> late;
   for (std::size_t i = 0; i < kAlike; ++i) late[i] = earlier[i].nextLateNs;

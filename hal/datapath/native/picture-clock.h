@@ -27,6 +27,8 @@ class PictureClock {
 
  private:
   static constexpr std::size_t kKept = 128;
+  /** With fewer nothing is foretold: about two seconds of most feeds. */
+  static constexpr std::size_t kLeast = 48;
   static constexpr std::size_t kAlike = 14;
 
   void begin(std::int64_t arrivalNs, std::uint32_t rtpTime);
