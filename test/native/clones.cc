@@ -47,10 +47,11 @@ class CloneRig {
   /** A picture of eight packets that the engine finds all at once, the last of them short. */
   std::vector<Bytes> sendPicture(std::size_t packets = 8) {
     std::vector<Bytes> picture;
-    for (std::size_t i = 0; i < packets; ++i) picture.push_back(feed.video(false, i + 1 == packets ? 300 : 1316, i > 0));
+    // A start point, so that whoever comes has no more than this to catch up with.
+    for (std::size_t i = 0; i < packets; ++i) picture.push_back(feed.video(true, i + 1 == packets ? 300 : 1316, i > 0));
     picture.back()[1] |= 0x80;
     feed.burst(0, picture);
-    sinceStart_ += picture.size();
+    sinceStart_ = picture.size();
     return picture;
   }
 
