@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "feed-rig.h"
+#include "unacknowledged-frames.h"
 
 using namespace test;
 
@@ -80,6 +81,25 @@ Status closeConnection(World& world, ConnectionId id) {
 }
 
 }  // namespace
+
+TEST("frames are acknowledged when their last byte is, wherever the offset is cut and over its wrap") {
+  UnacknowledgedFrames frames;
+  // Frames of 104, 104, 104 and 204 bytes; 50 bytes of text stand before the third.
+  const std::uint32_t begin = 0xffff'ffc0;
+  for (const std::uint32_t end : {104U, 208U, 362U}) frames.add(begin + end, 100);
+  frames.add(begin + 566, 200);
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  for (std::uint32_t at = 0; at <= 566; ++at) {
+    const auto taken = frames.take(begin + at);
+    packets += taken.count;
+    bytes += taken.bytes;
+    const std::uint64_t whole = (at >= 104) + (at >= 208) + (at >= 362) + (at >= 566);
+    CHECK_EQ(packets, whole);
+    CHECK_EQ(bytes, at < 566 ? 100 * whole : 500);
+    CHECK_EQ(frames.count(), 4 - whole);
+  }
+}
 
 TEST("what a viewer that has stopped reading did not acknowledge is not counted, nor the frame that was cut") {
   World world;
