@@ -64,9 +64,12 @@ TEST("a cursor that was overrun knows how many packets of its tracks it has left
   }
   cursor.advance(4);
   CHECK(!cursor.overrun());
-  put(ring, 1, 100, 5000);
+  put(ring, 0, 100, 5000);
   CHECK(cursor.overrun());
-  CHECK_EQ(cursor.jump(), 8U);
+  // The newest packet has still to be sent to those who are live: it is not left out.
+  CHECK_EQ(cursor.jump(ring.head() - 1), 8U);
+  CHECK_EQ(cursor.position(), ring.head() - 1);
+  CHECK_EQ(cursor.jump(ring.head()), 1U);
   CHECK_EQ(cursor.position(), ring.head());
 }
 

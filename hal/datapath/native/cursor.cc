@@ -1,5 +1,7 @@
 #include "cursor.h"
 
+#include <algorithm>
+
 namespace weir {
 
 std::uint32_t Cursor::advance(std::uint64_t position) {
@@ -11,9 +13,9 @@ std::uint32_t Cursor::advance(std::uint64_t position) {
   return passed_ - before;
 }
 
-std::uint32_t Cursor::jump() {
+std::uint32_t Cursor::jump(std::uint64_t end) {
   const std::uint32_t before = passed_;
-  seek(ring_.beginning());
+  seek(std::min(ring_.beginning(), end));
   return passed_ - before;
 }
 

@@ -27,8 +27,8 @@ class Cursor {
   [[nodiscard]] bool overrun() const { return position_ < ring_.tail(); }
   /** There is a newer start point than where the cursor stands. */
   [[nodiscard]] bool canJump() const { return ring_.beginning() > position_ && ring_.beginning() < ring_.head(); }
-  /** To the newest start point; where there is none, to the head. Returns how many media packets were left out. */
-  std::uint32_t jump();
+  /** To the newest start point, but no farther than `end`; there where there is none. Returns how many media packets were left out. */
+  std::uint32_t jump(std::uint64_t end);
 
  private:
   [[nodiscard]] std::uint32_t passedAt(std::uint64_t position) const;

@@ -133,7 +133,7 @@ void InterleavedLane::jumpIfFarBehind() {
   if (lag <= kSkipLagNs) setBehind(false);
   if (cursor_.overrun() || (lag > std::max(allowed, ring.longestNs() / 2) && cursor_.canJump())) {
     feedback_.counters().add(ViewerCounter::startPointSkips, 1);
-    feedback_.counters().add(ViewerCounter::droppedPackets, cursor_.jump());
+    feedback_.counters().add(ViewerCounter::droppedPackets, cursor_.jump(ring.head()));
     lag = lagNs();
   }
   skipping_ = lag > allowed ||

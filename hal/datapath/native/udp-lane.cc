@@ -161,7 +161,8 @@ void UdpLane::settle() {
 void UdpLane::skipOverrun() {
   if (!cursor_.overrun()) return;
   feedback_.counters().add(ViewerCounter::startPointSkips, 1);
-  feedback_.counters().add(ViewerCounter::droppedPackets, cursor_.jump());
+  // What has come since is sent to all who are live, and soon to this one.
+  feedback_.counters().add(ViewerCounter::droppedPackets, cursor_.jump(feed_.flushed()));
 }
 
 void UdpLane::onLegHeard(UdpLeg& leg, bool rtcp, ByteView bytes, std::int64_t nowNs) {
