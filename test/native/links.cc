@@ -38,6 +38,9 @@ class NarrowLink {
     CHECK(added.ok());
     viewers.push_back({added.value.id, options.slot});
     rig_.play(added.value.id);
+    // It has what the feed holds, and is live: the queue of a slow link may be full of what went to those before it.
+    rig_.world.awaitCounter(options.slot, ViewerCounter::txPackets, 1);
+    rig_.world.settle();
   }
 
   FeedRig& rig_;
