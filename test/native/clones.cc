@@ -44,6 +44,13 @@ class CloneRig {
     for (std::size_t i = 0; i < sinceStart_; ++i) all.back()->rtp.receive();
   }
 
+  /** One that no clone reaches: it is on the box itself. */
+  void addNeighbour() {
+    all.push_back(feed.addUdp(0, ViewerNetwork::kBox4, &shared_));
+    feed.play(all.back()->id);
+    for (std::size_t i = 0; i < sinceStart_; ++i) all.back()->rtp.receive();
+  }
+
   /** A picture of eight packets that the engine finds all at once, the last of them short. */
   std::vector<Bytes> sendPicture(std::size_t packets = 8) {
     std::vector<Bytes> picture;
@@ -288,6 +295,7 @@ TEST("what is rehearsed before a picture comes reaches nobody, is counted for no
   constexpr int kViewers = 20;
   constexpr std::int64_t kStepNs = 5 * kNsPerMs;
   CloneRig rig(kViewers);
+  rig.addNeighbour();
   const std::uint64_t errorsBefore = sendErrors();
   const FeedRig::UdpViewer& one = *rig.all[7];
   const std::uint64_t packetsBefore = rig.of(one, ViewerCounter::txPackets);
@@ -298,8 +306,7 @@ TEST("what is rehearsed before a picture comes reaches nobody, is counted for no
   std::uint64_t sent = 0;
   const std::int64_t begunNs = monoNs();
   // In step with its RTP time: after some of them the engine begins to expect the next one. A busy machine may keep it from that for a while.
-  for (std::int64_t picture = 1; rehearsals() < 3; ++picture) {
-    CHECK(picture < 4000);
+  for (std::int64_t picture = 1; rehearsals() < 2 * rig.all.size() && picture < 4000; ++picture) {
     sleepUntil(begunNs + picture * kStepNs);
     rtpTime += 90 * kStepNs / kNsPerMs;
     rig.feed.renumber(++seq, rtpTime - kVideoStep);
@@ -307,6 +314,7 @@ TEST("what is rehearsed before a picture comes reaches nobody, is counted for no
     seq = static_cast<std::uint16_t>(seq + 7);
     sent += 8;
   }
+  CHECK(rehearsals() > 0);
   rig.world.awaitCounter(one.slot, ViewerCounter::txPackets, packetsBefore + sent);
   for (const auto& viewer : rig.all) CHECK(viewer->rtp.silent());
   CHECK_EQ(rig.of(one, ViewerCounter::txPackets), packetsBefore + sent);

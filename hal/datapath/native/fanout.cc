@@ -115,7 +115,8 @@ SendStop Fan::clone(Run& run, UdpPair& pair, Cloner& cloner, std::size_t first, 
 
 bool Fan::rehearse(Run& run, UdpPair& pair, Cloner& cloner, std::size_t first, std::int64_t nowNs) {
   const std::size_t longest = run.segmentBytes() + pair.rtp().headerBytes();
-  if (!to_.takes(first, longest, nowNs)) return true;
+  // Whoever is reached by another device would get it: the program has found the way of all others.
+  if (viewers_[first].foundIn == 0 || !to_.takes(first, longest, nowNs)) return true;
   cloner.begin(run);
   for (std::size_t turn = 1; turn < size() && !cloner.full(); ++turn) {
     const std::size_t index = (first + turn) % size();
