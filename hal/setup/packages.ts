@@ -109,6 +109,10 @@ const toBootImages: readonly SystemPackage[] = [
   { name: 'device-tree-compiler', provides: ['fdtput', 'fdtget'] },
   // The ROM of virtual NICs, without which they are not made.
   { name: 'ipxe-qemu', provides: ['/usr/lib/ipxe/qemu/efi-virtio.rom'] },
+  // The networks it is plugged into.
+  { name: 'clang', provides: ['clang'] },
+  { name: 'dnsmasq-base', provides: ['dnsmasq'] },
+  { name: 'tcpdump', provides: ['tcpdump'] },
 ];
 
 const packagesFor: Readonly<Record<SetupMode, readonly SystemPackage[]>> = {
