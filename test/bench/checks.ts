@@ -1,5 +1,5 @@
 import { isWeirError, WeirError } from '#base';
-import type { TrackReport } from './load/index.ts';
+import type { NicReport, TrackReport } from './load/index.ts';
 import { feed } from './scene.ts';
 
 /** Why what was measured says nothing. */
@@ -53,6 +53,14 @@ export function mustBeWhole(tracks: readonly TrackReport[], what: string): void 
       throw heldUp(`${what}: the source paused`, { viewer, ms: Math.round(longestGapNs / 1e6) });
     }
   }
+}
+
+/** All packets of the window to all `viewers` were seen where they leave and where they come in: none is missing in its figures. */
+export function mustHaveSeenAll(report: NicReport, viewers: number, what: string): void {
+  const { addresses, fewest, most, unstamped, early } = report;
+  if (addresses === viewers && fewest === most && unstamped === 0 && early === 0) return;
+  const fields = { viewers, addresses, fewest, most, unstamped, early };
+  throw notMeasured(`${what}: the clock at the NIC has not seen every packet of every viewer`, fields);
 }
 
 /** `bytes` of the feed came to one place in so many seconds. */

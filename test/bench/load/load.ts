@@ -11,6 +11,8 @@ export interface LoadOptions {
   readonly clientPort?: number;
   /** Of each viewer's connection; by default the kernel chooses. */
   readonly receiveBufferBytes?: number;
+  /** False: takes every packet by itself, also when several come in one piece. */
+  readonly takesWhole?: boolean;
   /** False for servers that know no GET_PARAMETER; then they are soon done with. */
   readonly keepAlive?: boolean;
 }
@@ -80,7 +82,9 @@ export class Load implements Closeable {
   }
 
   static async start(station: Viewer, options: LoadOptions): Promise<Load> {
-    return new Load(await Receiver.start(station.host), options);
+    const receiver = await Receiver.start(station.host);
+    receiver.takeWhole(options.takesWhole !== false);
+    return new Load(receiver, options);
   }
 
   /** Of those that have joined and not left. */

@@ -8,7 +8,9 @@ const sources = join(import.meta.dirname, '..', 'native');
 const build = join(sources, 'build');
 
 /** Compiles one of the bench's C programs, unless that is done already, and gives its path. */
-export async function buildProgram(name: 'receiver' | 'fanout' | 'fanout-tcp'): Promise<string> {
+export async function buildProgram(
+  name: 'receiver' | 'fanout' | 'fanout-tcp' | 'nic-clock',
+): Promise<string> {
   const output = join(build, name);
   const source = join(sources, `${name}.c`);
   const headers = (await readdir(sources))

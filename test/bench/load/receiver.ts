@@ -168,6 +168,14 @@ export class Receiver implements Closeable {
     this.#write(`nap ${ms}`);
   }
 
+  /**
+   * Ports that are bound from now on take packets that came in one piece as one, as is the case at first; or each by itself:
+   * where the NIC has a queue of its own Linux also makes one piece of single packets for the former, and gives all of it one time.
+   */
+  takeWhole(on: boolean): void {
+    this.#write(`whole ${on ? 1 : 0}`);
+  }
+
   /** Closes all sockets of a viewer; what it counted stays. */
   closeViewer(viewer: number): void {
     this.#write(`close ${viewer}`);

@@ -12,6 +12,7 @@
  *   reading VIEWER 0|1                   stops or goes on reading its connection
  *   discard VIEWER                       what comes by its connection from now on is counted, not copied, not looked at
  *   rate VIEWER BYTES                    reads so many bytes of its connection a second, from now on
+ *   whole 0|1                            UDP sockets from now on take packets in one piece (UDP_GRO; 1 at first), or each
  *   nap MS                               looks only so often; the kernel's times stay true, and who sends wakes nobody
  *   close VIEWER                         all sockets of the viewer
  *   reset                                counts anew
@@ -71,6 +72,7 @@ static struct viewer **viewers;
 static uint32_t viewer_room;
 static uint32_t slow_readers;
 static uint32_t nap_ms;
+static int takes_whole = 1;
 
 static void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void tell(const char *format, ...) {
@@ -136,7 +138,7 @@ static bool open_udp(struct endpoint *endpoint, const char *address, unsigned po
   }
   setsockopt(endpoint->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
   /* What comes in one piece is taken in one: cutting it would be charged to the sender, where both are on one machine. */
-  setsockopt(endpoint->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
+  setsockopt(endpoint->fd, IPPROTO_UDP, UDP_GRO, &takes_whole, sizeof takes_whole);
   return bind(endpoint->fd, (struct sockaddr *)&local, length) == 0 && watch(endpoint, EPOLLIN, EPOLL_CTL_ADD);
 }
 
@@ -419,7 +421,7 @@ static bool obey(const char *line) {
   if (sscanf(line, "connect %u %63s %63s %u %u", &number, from, to, &a, &b) >= 4) {
     return start_connection(viewer_of(number), from, to, a, (int)b);
   }
-  if (sscanf(line, "nap %u", &nap_ms) == 1) return true;
+  if (sscanf(line, "nap %u", &nap_ms) == 1 || sscanf(line, "whole %d", &takes_whole) == 1) return true;
   if (sscanf(line, "rate %u %u", &number, &a) == 2 && a >= TICKS_PER_SECOND) {
     struct viewer *viewer = viewer_of(number);
     slow_readers += !viewer->per_tick;
