@@ -1,3 +1,8 @@
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <vector>
+
 #include "check.h"
 #include "clock.h"
 #include "cursor.h"
@@ -39,6 +44,36 @@ TEST("the ring keeps packets whole and pushes the oldest out, by bytes, by entri
   CHECK(ring.head() - ring.tail() <= kBytes / 256);
   put(ring, 0, 10, 1001);
   CHECK_EQ(ring.head() - ring.tail(), 1U);
+}
+
+TEST("memory for what comes next is there once it was asked for, and no more than that") {
+  constexpr std::uint32_t kRingBytes = 1024 * 1024;
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  Ring ring(kRingBytes, 1000);
+  put(ring, 0, 100, 0, 7);
+  auto* memory = const_cast<std::uint8_t*>(ring.data(ring.entry(0)));
+  const auto resident = [&] {
+    std::vector<unsigned char> pages(kRingBytes / page);
+    CHECK_EQ(::mincore(memory, kRingBytes, pages.data()), 0);
+    std::size_t count = 0;
+    while (count < pages.size() && (pages[count] & 1) != 0) ++count;
+    return count * page;
+  };
+  CHECK_EQ(resident(), page);
+  ring.prepare(64 * 1024);
+  CHECK_EQ(resident(), 64U * 1024);
+  put(ring, 0, 2 * page, 0, 8);
+  ring.prepare(64 * 1024);
+  CHECK_EQ(resident(), 64U * 1024 + 2 * page);
+  // Round and round: what is held stays as it is.
+  for (int i = 0; i < 1000; ++i) {
+    put(ring, 0, 5000, 0, static_cast<std::uint8_t>(i));
+    ring.prepare(64 * 1024);
+    const RingEntry& oldest = ring.entry(ring.tail());
+    const std::uint8_t fill = ring.data(oldest)[0];
+    for (std::size_t at = 0; at < oldest.length; ++at) CHECK_EQ(ring.data(oldest)[at], fill);
+  }
+  CHECK_EQ(resident(), kRingBytes);
 }
 
 TEST("a viewer begins at the newest start point that is held, else at the next packet") {

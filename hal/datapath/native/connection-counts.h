@@ -18,6 +18,7 @@ class ConnectionCounts {
     if (slot_.valid()) slot_.set(ConnectionCounter::lastProgressMonoNs, static_cast<std::uint64_t>(loop_.nowNs()));
   }
   void end() { slot_ = {}; }
+  void fetch() const { slot_.fetch(); }
 
  private:
   Loop& loop_;

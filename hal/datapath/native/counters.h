@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "prefetch.h"
+
 namespace weir {
 
 /**
@@ -75,6 +77,7 @@ class CounterSlot {
   CounterSlot(const CounterTable& table, std::uint32_t slot)
       : at_(slot < table.slots ? table.base + slot * kCountersPerSlot : nullptr) {}
 
+  void fetch() const { prefetch(at_, sizeof(std::uint64_t)); }
   [[nodiscard]] bool valid() const { return at_ != nullptr; }
   void add(Name name, std::uint64_t amount) { set(name, get(name) + amount); }
   void set(Name name, std::uint64_t value) {

@@ -190,14 +190,15 @@ void FanoutGroup::sendMedia(std::uint64_t from, std::int64_t nowNs) {
   }
 }
 
-void FanoutGroup::rehearse(std::int64_t nowNs) {
-  if (behind_ || !cloning_ || !cloner_.ready() || members_.size() < kRehearsedViewers) return;
+bool FanoutGroup::rehearse(std::int64_t nowNs) {
+  if (behind_ || !cloning_ || !cloner_.ready() || members_.size() < kRehearsedViewers) return false;
   if (stale_) rebuild();
   const std::uint64_t from = std::max(ring_.tail(), given_ > kRehearsedPackets ? given_ - kRehearsedPackets : 0);
   cutRuns(ring_, from, given_, track_, PacketKind::rtp, run_, [&](Run& run) {
     cloning_ = rtp_.rehearse(run, pair_, cloner_, next_, nowNs);
     return false;
   });
+  return cloning_;
 }
 
 SendStop FanoutGroup::sendToAll(Run& run, std::int64_t nowNs) {

@@ -70,8 +70,9 @@ class FanoutGroup final : UdpPair::RoomWaiter {
   /**
    * A picture is about to come: goes, with packets that were sent before, through all that its first ones will need (socket, route,
    * netfilter, program, the viewers' ways), so that these find it in the processor's caches. Nobody gets anything.
+   * False where nothing was gone through.
    */
-  void rehearse(std::int64_t nowNs);
+  bool rehearse(std::int64_t nowNs);
 
  private:
   struct Member {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "interleaved-lane.h"
 #include "start-wait.h"
@@ -24,6 +25,12 @@ constexpr std::int64_t kLeastHeldNs = 100 * kNsPerMs;
  */
 constexpr std::int64_t kPictureWaitNs = kNsPerMs / 2;
 constexpr std::size_t kManyViewers = 16;
+/** Of most pictures, start pictures of a calm scene among them. */
+constexpr std::uint64_t kPictureBytes = 64 * 1024;
+/** After a rehearsal: by then most pictures have come. */
+constexpr std::int64_t kAwakeNs = 600 * kNsPerUs;
+/** So many viewers are served while the memory of a later one is fetched. */
+constexpr std::size_t kFetchApart = 2;
 constexpr std::uint64_t kMaxUnflushedBytes = 1024 * 1024;
 
 /** RFC 7022 s.4.2: 96 random bits, so that no two boxes and no two feeds share one. */
@@ -156,18 +163,30 @@ bool Feed::startsStayAway() const {
 
 void Feed::onBatchEnd() {
   flushAsked_ = false;
-  if (!pictureOpen_ || liveViewers() < kManyViewers) return flush();
-  // To wait with what is whole would save nothing by UDP; by TCP it goes with the rest.
-  if (runEnd_.position() > flushed_) sendToLive(runEnd_.position());
-  if (!pictureTimer_.armed()) pictureTimer_.armIn(kPictureWaitNs);
+  if (!pictureOpen_) loop_.maySleep();
+  if (!pictureOpen_ || liveViewers() < kManyViewers) {
+    flush();
+  } else {
+    // To wait with what is whole would save nothing by UDP; by TCP it goes with the rest.
+    if (runEnd_.position() > flushed_) sendToLive(runEnd_.position());
+    if (!pictureTimer_.armed()) pictureTimer_.armIn(kPictureWaitNs);
+  }
+  foretell();
 }
 
 /** The first packet of a picture is the first of its RTP time. */
 void Feed::seePicture(const RingEntry& entry) {
   if (entry.rtpTime == pictureTime_) return;
+  foretell();
   pictureTime_ = entry.rtpTime;
+  pictureCameNs_ = entry.arrivalNs;
+}
+
+/** Once what came of the picture is on its way: it takes some microseconds, and the next picture is far. */
+void Feed::foretell() {
+  if (!pictureCameNs_) return;
+  pictureClock_->add(*std::exchange(pictureCameNs_, std::nullopt), *pictureTime_);
   rehearsalTimer_.cancel();
-  pictureClock_->add(entry.arrivalNs, entry.rtpTime);
   if (liveViewers() < kManyViewers) return;
   if (const std::optional<std::int64_t> nextNs = pictureClock_->nextNs()) rehearsalTimer_.armAt(*nextNs);
 }
@@ -175,9 +194,12 @@ void Feed::seePicture(const RingEntry& entry) {
 void Feed::rehearse() {
   // It came sooner, or the one before has not gone yet.
   if (ring_.head() != flushed_) return;
+  bool rehearsed = false;
   for (const auto& group : groups_) {
-    if (group->track() == pictureTrack_) group->rehearse(loop_.nowNs());
+    if (group->track() == pictureTrack_ && group->rehearse(loop_.nowNs())) rehearsed = true;
   }
+  ring_.prepare(kPictureBytes);
+  if (rehearsed) loop_.stayAwake(kAwakeNs);
 }
 
 void Feed::flush() {
@@ -185,7 +207,14 @@ void Feed::flush() {
   sendToLive(ring_.head());
   unflushedBytes_ = 0;
   unflushedRtp_ = unflushedRtcp_ = 0;
-  for (std::size_t i = interleaved_.size(); i-- > 0;) interleaved_[i]->wake();
+  for (std::size_t i = interleaved_.size(); i-- > 0;) {
+    // Since its last turn all the others have been served: its memory is far from the processor.
+    for (std::size_t stage = 0; stage < InterleavedLane::kFetchStages; ++stage) {
+      const std::size_t ahead = (InterleavedLane::kFetchStages - stage) * kFetchApart;
+      if (i >= ahead) interleaved_[i - ahead]->fetch(stage);
+    }
+    interleaved_[i]->wake();
+  }
   // One that is answered leaves the list.
   for (std::size_t i = waiting_.size(); i-- > 0;) waiting_[i]->check();
 }

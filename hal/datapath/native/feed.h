@@ -83,6 +83,7 @@ class Feed final : Loop::BatchEnd {
  private:
   void onBatchEnd() override;
   void seePicture(const RingEntry& entry);
+  void foretell();
   void rehearse();
   void flush();
   void sendToLive(std::uint64_t end);
@@ -130,6 +131,8 @@ class Feed final : Loop::BatchEnd {
   /** Of the first video track. Armed while its next picture is waited for. */
   std::uint32_t pictureTrack_ = 0;
   std::optional<std::uint32_t> pictureTime_;
+  /** When it began to come, until the clock has been told. */
+  std::optional<std::int64_t> pictureCameNs_;
   std::optional<PictureClock> pictureClock_;
   Loop::Timer rehearsalTimer_;
   const FeedTrack* resumedBy_ = nullptr;

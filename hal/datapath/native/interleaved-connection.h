@@ -73,6 +73,11 @@ class InterleavedConnection final : Loop::Ready, ConnectionState {
   void detach(FrameSource& source);
   /** A source has something to send. */
   void wake();
+  /** Fetches what lies beside the connection and is read by `wake`. */
+  void fetchOut() const {
+    counts_.fetch();
+    writer_.fetch();
+  }
   /** Asks the kernel what the peer has acknowledged; true when nothing of this source is outstanding. */
   bool settled(const FrameSource& source);
   [[nodiscard]] bool carriesFrames() const { return !ended_; }

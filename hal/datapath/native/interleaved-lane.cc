@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "prefetch.h"
 #include "rtcp.h"
 
 namespace weir {
@@ -67,6 +68,18 @@ void InterleavedLane::bye() {
 
 void InterleavedLane::wake() {
   if (playing_) connection_->wake();
+}
+
+void InterleavedLane::fetch(std::size_t stage) const {
+  if (stage == 0) return prefetch(this, sizeof *this);
+  if (connection_ == nullptr) return;
+  if (stage == 1) {
+    prefetch(connection_, sizeof *connection_);
+    prefetch(channels_.data(), sizeof(FrameChannels));
+    prefetch(firstReports_.data(), sizeof(FirstReport));
+  } else {
+    connection_->fetchOut();
+  }
 }
 
 void InterleavedLane::offer(FrameBatch& batch) {

@@ -25,6 +25,9 @@ class InterleavedLane final : FrameSource, FrameTaker {
   void bye();
   /** There is something new in the ring. */
   void wake();
+  /** Fetches what `wake` will read, in stages one after the other: each reads what the one before it has fetched. */
+  void fetch(std::size_t stage) const;
+  static constexpr std::size_t kFetchStages = 3;
   /** Nothing of it is on the way any more. */
   [[nodiscard]] bool settled() { return connection_ == nullptr || connection_->settled(*this); }
 

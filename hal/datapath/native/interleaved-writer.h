@@ -7,6 +7,7 @@
 #include "fd.h"
 #include "frame-batch.h"
 #include "loop.h"
+#include "prefetch.h"
 #include "unacknowledged-frames.h"
 
 namespace weir {
@@ -62,6 +63,7 @@ class InterleavedWriter {
 
   void attach(FrameSource& source) { sources_.push_back({&source, {}}); }
   void detach(FrameSource& source);
+  void fetch() const { prefetch(sources_.data(), sizeof(Attached)); }
   [[nodiscard]] bool hasSources() const { return !sources_.empty(); }
   /** Nothing of this source is outstanding. */
   [[nodiscard]] bool settled(const FrameSource& source) const;

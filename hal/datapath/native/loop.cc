@@ -90,6 +90,8 @@ void Loop::turn() {
   std::int64_t waitNs = kLongestWaitNs;
   if (!again_.empty() || !deferred_.empty() || !batchEnds_.empty()) {
     waitNs = 0;
+  } else if (!awake_.idle() && awake_.awake(monoNs())) {
+    waitNs = 0;
   } else if (!timers_.empty()) {
     waitNs = std::clamp<std::int64_t>(timers_.begin()->first.first - monoNs(), 0, kLongestWaitNs);
   }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "awake-budget.h"
 #include "callback.h"
 #include "clock.h"
 #include "fd.h"
@@ -102,6 +103,14 @@ class Loop {
   /** When this turn began. */
   [[nodiscard]] std::int64_t nowNs() const { return nowNs_; }
 
+  /**
+   * Does not sleep for so long, because something urgent is likely to come: to be woken takes tens of microseconds. No more
+   * than a hundredth of the time is spent so.
+   */
+  void stayAwake(std::int64_t longestNs) { awake_.begin(monoNs(), longestNs); }
+  /** What was expected has come, or something else has: what is left of the budget is for the next time. */
+  void maySleep() { awake_.end(nowNs_); }
+
   /** Turns until `stop`. */
   void run();
   void stop() { stopping_ = true; }
@@ -116,6 +125,7 @@ class Loop {
   Fd epoll_;
   std::int64_t nowNs_;
   bool stopping_ = false;
+  AwakeBudget awake_;
   std::uint64_t armings_ = 0;
   std::map<std::pair<std::int64_t, std::uint64_t>, Timer*> timers_;
   std::vector<Callback<void()>> deferred_;

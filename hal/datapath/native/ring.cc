@@ -1,6 +1,7 @@
 #include "ring.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -23,11 +24,21 @@ Ring::Ring(std::uint32_t bytes, std::uint32_t ms)
     : bytes_(bytes),
       longestNs_(ms * kNsPerMs),
       mask_(std::bit_ceil(bytes / kBytesPerEntry) - 1),
-      memory_(nullptr, Unmap{bytes}) {
+      memory_(nullptr, Unmap{bytes}),
+      pageBytes_(static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))) {
   void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;
   memory_.reset(static_cast<std::uint8_t*>(memory));
   entries_.reset(new RingEntry[mask_ + 1]);
+}
+
+void Ring::prepare(std::uint64_t bytes) {
+  const std::uint64_t from = std::max(prepared_, written_ & ~(pageBytes_ - 1));
+  const std::uint64_t end = std::min((written_ + bytes) & ~(pageBytes_ - 1), bytes_);
+  if (from >= end) return;
+  // What an older kernel (before 5.14) does not know, or has no memory for, is left to the packets themselves.
+  ::madvise(memory_.get() + from, end - from, MADV_POPULATE_WRITE);
+  prepared_ = end;
 }
 
 std::uint64_t Ring::append(RingEntry entry, ByteView packet) {

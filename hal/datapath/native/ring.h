@@ -60,6 +60,8 @@ class Ring {
   /** How many RTP packets of the track came before this position (wraps). */
   [[nodiscard]] std::uint32_t ordinalAt(std::uint32_t track, std::uint64_t position) const;
 
+  /** So many bytes can be appended without waiting for the kernel to find memory for them, as it does where none was written yet. */
+  void prepare(std::uint64_t bytes);
   /** Takes a packet in; `at`, `length` and `ordinal` of the entry are set here. Returns its position. */
   std::uint64_t append(RingEntry entry, ByteView packet);
 
@@ -74,7 +76,10 @@ class Ring {
   std::uint64_t mask_;
   std::unique_ptr<std::uint8_t[], Unmap> memory_;
   std::unique_ptr<RingEntry[]> entries_;
+  std::uint64_t pageBytes_;
   std::uint64_t written_ = 0;
+  /** All before it has memory. */
+  std::uint64_t prepared_ = 0;
   std::uint64_t tail_ = 0;
   std::uint64_t head_ = 0;
   std::uint64_t start_ = 0;
