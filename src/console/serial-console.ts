@@ -64,7 +64,7 @@ export class SerialConsole implements Closeable {
 
   /** Tells whoever is there, logged in or not. */
   announce(text: string): void {
-    this.#terminal?.write(`\n*** ${text}\n`);
+    this.#terminal?.announce(`*** ${text}`);
   }
 
   async #end(why: string): Promise<void> {

@@ -37,6 +37,7 @@ export async function readLine(terminal: Terminal, options: ReadLineOptions): Pr
     terminal.write(`\n${listing}`);
     view.paint(buffer);
   };
+  using _ = terminal.between(list);
   const next = async (): Promise<Key> => {
     try {
       return await terminal.readKey(unless);

@@ -31,6 +31,7 @@ export class Terminal {
   #wake: (() => void) | undefined;
   #interrupt: AbortController | undefined;
   #output = '';
+  #between: ((text: string) => void) | undefined;
   #heard: () => void = () => {};
   #letGo: () => void = () => {};
 
@@ -147,6 +148,23 @@ export class Terminal {
   write(text: string): void {
     this.#output += text.replace(/\r?\n/g, '\r\n');
     if (this.#output.length >= bufferedOutput) this.#send();
+  }
+
+  /** Shows a line at once, for who looks on and types nothing. */
+  announce(line: string): void {
+    if (this.#between === undefined) this.write(`\n${line}\n`);
+    else this.#between(`${line}\n`);
+    this.#send();
+  }
+
+  /** Until it is disposed, what is announced is shown by `show`, which knows what stands where the cursor is. */
+  between(show: (text: string) => void): Disposable {
+    this.#between = show;
+    return {
+      [Symbol.dispose]: () => {
+        this.#between = undefined;
+      },
+    };
   }
 
   /** Resolves when there is room for more. Rejects with CONSOLE_CLOSED. */

@@ -116,6 +116,9 @@ describe('image: a board with U-Boot, a device tree, LEDs and a reset button', f
       /let the reset button go within[\s\S]*held for too long: nothing happens/,
     );
     await hands.hold(20_000, announced);
+    // What was announced stands where the prompt was.
+    void technician.type('\r');
+    await technician.sees(/@shelf-4> $/);
     assert.equal((await system()).name, 'shelf-4');
   });
 

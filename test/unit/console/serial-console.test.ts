@@ -133,6 +133,20 @@ describe('the console on a serial port', () => {
     await operator.logIn('ann', password);
   }).timeout(20_000);
 
+  it('tells whoever looks on what there is to tell, although nobody types', async () => {
+    await operator.sees(/login: $/);
+    serial.announce('the button is held');
+    await operator.sees(/\r\n\*\*\* the button is held\r\n/);
+    await operator.sees(/box login: $/);
+    operator.type('\r');
+    await operator.logIn('ann', password);
+    operator.type('show al');
+    await operator.sees(/show al$/);
+    serial.announce('the box starts again');
+    // What was typed so far stands below it.
+    await operator.sees(/\r\n\*\*\* the box starts again\r\n\S+> show al$/);
+  });
+
   it('asks nobody where no users are configured, and says so', async () => {
     await operator.sees(/login: $/);
     accounts = [];
