@@ -1,22 +1,12 @@
-import type { PlayerKind, Transport } from './player.ts';
+import { fileURLToPath } from 'node:url';
+import type { PlayerKind } from './player.ts';
 
-/** The tunnel is chosen by the method of the URL. */
-const source = (url: string, transport: Transport): string[] =>
-  transport === 'http'
-    ? [`location=${url.replace(/^rtsp:/, 'rtsph:')}`]
-    : [`location=${url}`, `protocols=${transport}`];
+const script = fileURLToPath(new URL('player-gstreamer.py', import.meta.url));
 
-/** GStreamer's rtspsrc with both streams decoded; `identity` tells of every picture. */
+/** GStreamer's rtspsrc with both streams decoded. */
 export const gstreamer: PlayerKind = {
   name: 'gstreamer',
-  commandLine: (url, transport) => [
-    'gst-launch-1.0',
-    ...['-v', 'rtspsrc', ...source(url, transport), 'latency=100', 'name=source'],
-    ...['source.', '!', 'application/x-rtp,media=video', '!', 'rtph264depay', '!', 'avdec_h264', '!'],
-    ...['identity', 'name=pictures', 'silent=false', '!', 'fakesink', 'sync=false'],
-    ...['source.', '!', 'application/x-rtp,media=audio', '!', 'rtpopusdepay', '!', 'opusdec', '!'],
-    ...['fakesink', 'sync=false'],
-  ],
-  pictureOf: (line) => (/GstIdentity:pictures: last-message = chain /.test(line) ? '' : undefined),
+  commandLine: (url, transport) => ['/usr/bin/python3', script, url, transport],
+  pictureOf: (line) => (line === 'picture' ? '' : undefined),
   quit: (program) => program.signal('SIGINT'),
 };
