@@ -15,8 +15,10 @@ TEST("who may stay awake does so until it is told to sleep, or as long as it ask
   CHECK(budget.idle());
   budget.begin(begun + 2 * kNsPerMs, kNsPerMs);
   CHECK(budget.awake(begun + 2 * kNsPerMs + 1));
+  CHECK_EQ(budget.spentNs(), kNsPerMs);
   budget.end(begun + 2 * kNsPerMs + 2);
   CHECK(!budget.awake(begun + 2 * kNsPerMs + 3));
+  CHECK_EQ(budget.spentNs(), kNsPerMs + 2);
 }
 
 TEST("nobody stays awake for more than a hundredth of the time, however many ask for it") {

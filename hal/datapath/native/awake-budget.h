@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 
 #include "clock.h"
@@ -25,7 +26,9 @@ class AwakeBudget {
   /** A time before the beginning counts as that: whoever ends it may go by an older clock reading. */
   void end(std::int64_t nowNs) {
     if (untilNs_ == 0) return;
-    savedNs_ -= std::max<std::int64_t>(0, std::min(nowNs, untilNs_) - beganNs_);
+    const std::int64_t awakeNs = std::max<std::int64_t>(0, std::min(nowNs, untilNs_) - beganNs_);
+    savedNs_ -= awakeNs;
+    spentNs_.store(spentNs() + awakeNs, std::memory_order_relaxed);
     untilNs_ = 0;
   }
   [[nodiscard]] bool awake(std::int64_t nowNs) {
@@ -34,12 +37,15 @@ class AwakeBudget {
   }
   /** None has begun: there is no need to ask for the time. */
   [[nodiscard]] bool idle() const { return untilNs_ == 0; }
+  /** So far, all times that have ended. May be asked for from any thread. */
+  [[nodiscard]] std::int64_t spentNs() const { return spentNs_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::int64_t kShare = 100;
   static constexpr std::int64_t kMostSavedNs = kNsPerSecond / kShare;
 
   std::int64_t savedNs_ = 0;
+  std::atomic<std::int64_t> spentNs_ = 0;
   std::int64_t savedAtNs_ = 0;
   std::int64_t beganNs_ = 0;
   /** 0: none has begun. */

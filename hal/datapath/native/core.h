@@ -84,6 +84,7 @@ class Engine::Core final : Loop::Ready {
   [[nodiscard]] InterleavedConnection* connection(ConnectionId id) const { return connections_.find(id); }
   [[nodiscard]] Viewer* viewer(ViewerId id) const { return viewers_.find(id); }
   [[nodiscard]] std::uint64_t cpuNs() const;
+  [[nodiscard]] std::int64_t awakeNs() const { return loop_.awakeNs(); }
   [[nodiscard]] bool realtime() const { return realtime_; }
   Status cloneAt(unsigned device) { return work_.cloner.attach(device); }
   [[nodiscard]] CloningFacts cloning() const {

@@ -149,6 +149,8 @@ void Engine::closeViewer(ViewerId id, bool bye, Done done) {
 
 std::uint64_t Engine::cpuNs() const { return core_->cpuNs(); }
 
+std::int64_t Engine::awakeNs() const { return core_->awakeNs(); }
+
 bool Engine::realtime() const { return core_->realtime(); }
 
 CloningFacts Engine::cloning() const { return core_->cloning(); }

@@ -280,6 +280,8 @@ class Engine {
 
   /** CPU time of the engine's thread so far. */
   [[nodiscard]] std::uint64_t cpuNs() const;
+  /** How much of that its thread, with nothing to do, did not sleep because a picture was about to come. */
+  [[nodiscard]] std::int64_t awakeNs() const;
   /** False when realtimePriority was asked for and refused (missing CAP_SYS_NICE). */
   [[nodiscard]] bool realtime() const;
   [[nodiscard]] CloningFacts cloning() const;

@@ -110,6 +110,8 @@ class Loop {
   void stayAwake(std::int64_t longestNs) { awake_.begin(monoNs(), longestNs); }
   /** What was expected has come, or something else has: what is left of the budget is for the next time. */
   void maySleep() { awake_.end(nowNs_); }
+  /** How long it has stayed awake so. May be asked for from any thread. */
+  [[nodiscard]] std::int64_t awakeNs() const { return awake_.spentNs(); }
 
   /** Turns until `stop`. */
   void run();
