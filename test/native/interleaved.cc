@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "feed-rig.h"
+#include "interleaved-writer.h"
 #include "rtcp.h"
 
 using namespace test;
@@ -149,6 +150,26 @@ TEST("more than 256 KiB of waiting text ends the connection with overflow") {
     world.settle();
   }
   CHECK(world.nextEnded().end == ConnectionEnd::overflow);
+}
+
+TEST("what a peer has taken of the text is not kept, though it never takes the last of it") {
+  auto [peer, fd] = TcpPeer::pair(1);
+  const Fd socket(fd);
+  Loop loop;
+  FrameBatch batch;
+  ConnectionCounts counts(loop, {});
+  InterleavedWriter writer(loop, batch, socket, {}, counts, [] {});
+  const Bytes answer(8192, 'a');
+  std::size_t taken = 0;
+  while (taken < 4 * 1024 * 1024) {
+    // As much as the connection lets wait, less the answer that makes its peer take some.
+    while (writer.addText(answer)) CHECK_EQ(writer.flush(), 0);
+    taken += peer.receiveSome(answer.size()).size();
+    CHECK_EQ(writer.flush(), 0);
+  }
+  const WriterState left = writer.release();
+  CHECK(left.text.size() > left.textSent);
+  CHECK(left.text.size() <= 512 * 1024);
 }
 
 TEST("reading stops at 32 messages that nobody took, and goes on when they are reported") {
@@ -404,6 +425,27 @@ TEST("a feed comes by an interleaved connection, its RTSP text and unknown frame
   const Bytes head = upstream.peer.receive(4);
   CHECK_EQ(head[0], '$');
   CHECK(head[1] == 1 || head[1] == 3);
+}
+
+TEST("an origin that says goodbye without end is told of once a second, not each time") {
+  World world;
+  FeedRig rig(world);
+  Adopted upstream = adopt(world);
+  const std::vector<UpstreamTrack> tracks{{0, Interleaved{upstream.id, 0, 1}}};
+  CHECK(World::callDone([&](Done done) { world.engine().receive(rig.feed, tracks, false, std::move(done)); }).ok());
+  upstream.peer.send(frame(0, rig.video(true)));
+  constexpr std::size_t kGoodbyes = 10'000;
+  Bytes flood;
+  for (std::size_t i = 0; i < kGoodbyes; ++i) {
+    const Bytes bye = frame(1, buildBye(0x1234));
+    flood.insert(flood.end(), bye.begin(), bye.end());
+  }
+  const std::int64_t begunNs = monoNs();
+  upstream.peer.send(flood);
+  world.awaitCounter(rig.slot, FeedCounter::rxRtcpPackets, kGoodbyes);
+  world.settle();
+  CHECK(world.byesWaiting() >= 1);
+  CHECK(world.byesWaiting() <= static_cast<std::size_t>(1 + (monoNs() - begunNs) / kNsPerSecond));
 }
 
 TEST("a viewer whose connection ends stops being sent to, and can still be closed") {

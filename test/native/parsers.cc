@@ -134,6 +134,22 @@ TEST("sequence numbers are followed over their wrap, with losses, late packets a
   CHECK(sequence.take(packet(30'001), 0) == Verdict::anew);
 }
 
+TEST("losses are counted on behind the 2^32nd packet, where reports begin anew with the highest number (RFC 3550 A.3)") {
+  RtpSequence sequence(90'000);
+  std::uint64_t number = 0;
+  sequence.take(packet(0), 0);
+  constexpr std::uint64_t kStep = 2999;
+  while (number < (std::uint64_t{1} << 32) + 10 * kStep) {
+    number += kStep;
+    sequence.take(packet(static_cast<std::uint16_t>(number)), 0);
+  }
+  const ReceptionFigures figures = sequence.report();
+  CHECK_EQ(figures.highestSeq, static_cast<std::uint32_t>(number));
+  CHECK_EQ(figures.cumulativeLost, 0x7fffff);
+  sequence.take(packet(static_cast<std::uint16_t>(number + 4)), 0);
+  CHECK_EQ(sequence.report().fractionLost, 192);
+}
+
 TEST("losses of a source are none of the SSRC that follows it (RFC 3550 s.8)") {
   RtpSequence sequence(90'000);
   sequence.take(packet(1), 0);

@@ -83,3 +83,16 @@ TEST("after a silence the rhythm is learned anew") {
   CHECK_EQ(foretold(clock, Source(), 300, 348), 0);
   CHECK(foretold(clock, Source(), 348, 448) > 80);
 }
+
+TEST("pictures are foretold for longer than a day") {
+  PictureClock clock(kClockHz);
+  int wrong = 0;
+  // After 102,481 s the ticks in ns are more than 64 bits hold.
+  for (std::int64_t second = 0; second < 103'000; ++second) {
+    const std::int64_t atNs = (50 + second) * kNsPerSecond;
+    const std::optional<std::int64_t> nextNs = clock.nextNs();
+    if (second > 200 && !(nextNs && atNs >= *nextNs && atNs < *nextNs + kWindowNs)) ++wrong;
+    clock.add(atNs, static_cast<std::uint32_t>(second * kClockHz));
+  }
+  CHECK_EQ(wrong, 0);
+}

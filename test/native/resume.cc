@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 
 #include "clock.h"
@@ -216,4 +217,55 @@ TEST("packets of another type and SSRC beside the media are no new source (RFC 4
   CHECK(viewer->rtp.receive() == first);
   CHECK(viewer->rtp.receive() == next);
   CHECK_EQ(world.counter(rig.slot, FeedCounter::resumes), 0U);
+}
+
+TEST("reports and goodbyes of another SSRC than the media's are not the media's (RFC 3550 s.8.2, RFC 4588 s.5.1)") {
+  World world;
+  FeedRig rig(world);
+  const auto viewer = rig.addUdp();
+  rig.play(viewer->id);
+  rig.send(0, rig.video(true));
+  viewer->rtp.receive();
+  rig.resume();
+  rig.send(0, renamed(rig.video(true), 0xabcd));
+  viewer->rtp.receive();
+  rig.sendRtcp(0, senderReport(0xbeef));
+  rig.sendRtcp(0, buildBye(0xbeef));
+  CHECK(viewer->rtcp.silent());
+  CHECK_EQ(world.byesWaiting(), 0U);
+  const auto second = rig.addUdp();
+  rig.play(second->id);
+  second->rtp.receive();
+  CHECK(second->rtcp.silent());
+  rig.sendRtcp(0, senderReport(0xabcd));
+  CHECK_EQ(readU32(&viewer->rtcp.receive()[4]), kSsrc);
+  rig.sendRtcp(0, buildBye(0xabcd));
+  CHECK_EQ(world.nextBye(), 0U);
+}
+
+TEST("a report that its source has not made yet is not sent, though one was due") {
+  World world;
+  FeedRig rig(world);
+  const auto viewer = rig.addTcp(0, 1);
+  rig.send(0, rig.video(true));
+  rig.sendRtcp(0, senderReport(kSsrc));
+  rig.play(viewer->id);
+  const auto behind = [&] { return world.counter(viewer->slot, ViewerCounter::behindSinceMonoNs) != 0; };
+  for (int full = 0; full < 100;) {
+    rig.send(0, rig.video(false, 1300));
+    full = behind() ? full + 1 : 0;
+  }
+  // A report is due again, and waits for room; meanwhile its source is gone.
+  CHECK(World::callDone([&](Done done) { world.engine().pause(viewer->id, std::move(done)); }).ok());
+  rig.play(viewer->id);
+  rig.resume();
+  const Bytes last = renamed(rig.video(true, 700), 0xabcd);
+  rig.send(0, last);
+  for (bool found = false; !found;) {
+    const Bytes header = viewer->peer.receive(4);
+    const std::size_t length = readU16(&header[2]);
+    CHECK(length > 0);
+    const Bytes packet = viewer->peer.receive(length);
+    found = packet.size() == last.size() && std::equal(packet.begin() + 12, packet.end(), last.begin() + 12);
+  }
 }

@@ -77,6 +77,9 @@ TEST("a viewer more than a second behind is spared the pictures no other one nee
   CHECK_EQ(world.counter(viewer->slot, ViewerCounter::startPointSkips), 0U);
   CHECK_EQ(world.counter(viewer->slot, ViewerCounter::droppedPackets), 0U);
   CHECK_EQ(world.counter(viewer->slot, ViewerCounter::behindSinceMonoNs), 0U);
+  // It has caught up by itself: what comes next is another time.
+  fill(rig, *viewer);
+  CHECK(world.counter(viewer->slot, ViewerCounter::behindSinceMonoNs) > since);
 }
 
 TEST("a viewer behind by more than half of the ring's time goes on at the newest start point") {
@@ -85,6 +88,7 @@ TEST("a viewer behind by more than half of the ring's time goes on at the newest
   const auto viewer = rig.addTcp(0, 1);
   rig.play(viewer->id);
   std::vector<Bytes> sent = fill(rig, *viewer);
+  const std::uint64_t since = world.counter(viewer->slot, ViewerCounter::behindSinceMonoNs);
   letPass(3200 * kNsPerMs);
   for (int i = 0; i < 4; ++i) {
     sent.push_back(rig.video(i == 1));
@@ -97,6 +101,10 @@ TEST("a viewer behind by more than half of the ring's time goes on at the newest
   CHECK_EQ(world.counter(viewer->slot, ViewerCounter::skippedNonReferencePackets), 0U);
   CHECK_EQ(world.counter(viewer->slot, ViewerCounter::droppedPackets),
            static_cast<std::uint64_t>(std::count(got.begin(), got.end(), false)));
+  // A start point took it to the head, not its own speed: when it falls behind again it has been so since the first time.
+  World::awaitTrue([&] { return world.counter(viewer->slot, ViewerCounter::behindSinceMonoNs) == 0; }, "live again");
+  fill(rig, *viewer);
+  CHECK_EQ(world.counter(viewer->slot, ViewerCounter::behindSinceMonoNs), since);
 }
 
 TEST("a viewer that joins far behind the head is not behind for that: it gets every picture") {

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "udp-pair.h"
 #include "world.h"
 
 using namespace test;
@@ -160,6 +161,32 @@ TEST("a pair has an even and the next odd port, the wanted one when it is free")
   const UdpPeer odd("127.0.0.1", 42'001);
   CHECK(openPair(world, {local, false, 42'000}).value.rtp.port != 42'000);
   CHECK(openPair(world, {local, false, 41'001}).status.code == Code::badArgument);
+}
+
+TEST("who cannot be served by a pair is not left attached to it") {
+  class Nobody final : public UdpUpstream, public UdpLeg::Owner {
+    void onDatagrams(bool, const ReceiveArena::Message&) override {}
+    void onPairGone() override {}
+    void onLegHeard(UdpLeg&, bool, ByteView, std::int64_t) override {}
+    void onLegMoved(UdpLeg&) override {}
+    void onLegRefused(UdpLeg&, bool, std::int64_t) override {}
+    void onLegGone(UdpLeg&) override {}
+  } nobody;
+  Loop loop;
+  ReceiveArena arena;
+  UdpPair::Parts parts;
+  parts.rtpLocal = *Address::parse("127.0.0.1", 40'000);
+  parts.rtcpLocal = parts.rtpLocal.withPort(40'001);
+  // Descriptors that epoll does not take.
+  UdpPair pair(loop, arena, std::move(parts));
+  CHECK(!pair.attach(static_cast<UdpUpstream&>(nobody)).ok());
+  CHECK(!pair.busy());
+  UdpLeg leg;
+  leg.owner = &nobody;
+  leg.rtp.declared = *Address::parse("127.0.0.1", 50'000);
+  leg.rtcp.declared = leg.rtp.declared.withPort(50'001);
+  CHECK(!pair.attach(leg).ok());
+  CHECK(!pair.busy());
 }
 
 TEST("a splice carries both ways, sends what was read before first, and keeps half-closes") {

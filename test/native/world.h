@@ -87,6 +87,7 @@ class World : public EventSink {
   Ended nextEnded() { return ended_.take(); }
   std::pair<std::uint64_t, std::uint64_t> nextSpliceEnded() { return spliceEnded_.take(); }
   std::uint32_t nextBye() { return byes_.take(); }
+  std::size_t byesWaiting() { return byes_.size(); }
   std::uint64_t nextRefused() { return refused_.take(); }
   std::size_t refusedWaiting() { return refused_.size(); }
   std::size_t messagesWaiting() { return messages_.size(); }

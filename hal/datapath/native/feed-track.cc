@@ -23,6 +23,8 @@ constexpr std::size_t kMaxWaiting = 64;
 constexpr std::int64_t kFarthestAlignmentSeconds = 2;
 /** A compound packet does not come near it. */
 constexpr std::size_t kMaxSenderReportBytes = 4096;
+/** A source says so once (RFC 3550 s.6.3.7); one that goes on saying so is not told of each time. */
+constexpr std::int64_t kByeNs = kNsPerSecond;
 
 bool isFrom(const Address& from, const Address& source) {
   return from.sameHost(source) && (source.port == 0 || source.port == from.port);
@@ -154,6 +156,7 @@ void FeedTrack::resume(bool wait) {
   inUnit_ = false;
   transportStream_.restart();
   sourceReport_.reset();
+  nextByeNs_ = 0;
   reportWaits_ = false;
   anew_ = continuity_.begun();
   waitUntilNs_ = wait ? loop_.nowNs() + kLongestStartWaitNs : 0;
@@ -317,9 +320,11 @@ void FeedTrack::takeRtcp(ByteView bytes) {
     return;
   }
   feed_.counters().add(FeedCounter::rxRtcpPackets, 1);
+  // Of a source that was left for another one (s.8.2), or of what comes beside the media (RFC 4588): not the media's clock, nor its end.
+  if (sequence_.heard() && summary.senderSsrc != sequence_.ssrc()) return;
   // BYE is not passed on: whether a viewer's session ends is decided above.
   if (summary.bye) {
-    feed_.sayBye(index_);
+    sayBye();
     return;
   }
   if (!summary.senderReport || bytes.size() > kMaxSenderReportBytes) return;
@@ -329,6 +334,12 @@ void FeedTrack::takeRtcp(ByteView bytes) {
   // Where the media goes on is not known yet: neither is what the report has to say.
   reportWaits_ = anew_;
   if (!reportWaits_) passReportOn();
+}
+
+void FeedTrack::sayBye() {
+  if (loop_.nowNs() < nextByeNs_) return;
+  nextByeNs_ = loop_.nowNs() + kByeNs;
+  feed_.sayBye(index_);
 }
 
 void FeedTrack::passReportOn() {

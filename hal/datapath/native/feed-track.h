@@ -74,6 +74,7 @@ class FeedTrack final : UdpUpstream, FrameTaker, OrderedPackets {
   void goOn(const RtpPacket& packet, std::int64_t arrivalNs);
   [[nodiscard]] std::uint32_t alignedTime(const RtpPacket& packet, std::int64_t arrivalNs) const;
   void takeRtcp(ByteView bytes);
+  void sayBye();
   void passReportOn();
   void noteStart(const RtpPacket& packet, std::uint64_t position);
   void sendReport();
@@ -117,6 +118,8 @@ class FeedTrack final : UdpUpstream, FrameTaker, OrderedPackets {
   /** By the clocks of the source as it is: its newest report. */
   std::optional<ReportTime> sourceReport_;
   std::int64_t sourceReportNs_ = 0;
+  /** Until then no other goodbye of the source is told. */
+  std::int64_t nextByeNs_ = 0;
   /** A report came before the media it belongs to. */
   bool reportWaits_ = false;
   /** Where RTCP came from last. */

@@ -11,6 +11,8 @@ namespace {
 
 /** A viewer that has fallen so far behind where it has been gets no pictures that no other one needs. */
 constexpr std::int64_t kSkipLagNs = kNsPerSecond;
+/** Who was taken to a start point has lost pictures; without another such loss for so long it keeps up. */
+constexpr std::int64_t kKeptUpNs = 30 * kNsPerSecond;
 
 }  // namespace
 
@@ -55,6 +57,7 @@ void InterleavedLane::play() {
 void InterleavedLane::pause() {
   playing_ = false;
   setBehind(false);
+  keptUpAtNs_ = 0;
 }
 
 void InterleavedLane::bye() {
@@ -106,6 +109,9 @@ void InterleavedLane::offerReports(FrameBatch& batch) {
   for (std::size_t i = 0; i < channels_.size(); ++i) {
     if (!firstReports_[i].due) continue;
     const FeedTrack& track = feed_.track(channels_[i].track);
+    // The source has begun anew since: the next report is in its place in the ring.
+    firstReports_[i].due = !track.senderReport().empty();
+    if (!firstReports_[i].due) continue;
     firstReports_[i].reportsFrom = track.senderReportPosition() + 1;
     batch.add(channels_[i].rtcp, track.senderReport(), false, cursor_.position());
   }
@@ -148,6 +154,8 @@ void InterleavedLane::jumpIfFarBehind() {
     feedback_.counters().add(ViewerCounter::startPointSkips, 1);
     feedback_.counters().add(ViewerCounter::droppedPackets, cursor_.jump(ring.head()));
     lag = lagNs();
+    setBehind(true);
+    keptUpAtNs_ = feed_.nowNs() + kKeptUpNs;
   }
   skipping_ = lag > allowed ||
               (cursor_.position() < ring.head() && ring.bytesFrom(ring.entry(cursor_.position())) > ring.bytes() / 2);
@@ -156,7 +164,8 @@ void InterleavedLane::jumpIfFarBehind() {
 void InterleavedLane::setBehind(bool behind) {
   if (behind_ == behind) return;
   behind_ = behind;
-  feedback_.counters().set(ViewerCounter::behindSinceMonoNs, behind ? static_cast<std::uint64_t>(feed_.nowNs()) : 0);
+  if (behind && feed_.nowNs() >= keptUpAtNs_) behindSinceNs_ = feed_.nowNs();
+  feedback_.counters().set(ViewerCounter::behindSinceMonoNs, behind ? static_cast<std::uint64_t>(behindSinceNs_) : 0);
 }
 
 void InterleavedLane::taken(const FrameBatch& batch, std::size_t count, bool full) {

@@ -69,6 +69,12 @@ class InterleavedLane final : FrameSource, FrameTaker {
   bool playing_ = false;
   /** As its counter says. */
   bool behind_ = false;
+  /**
+   * Who takes less than the feed gives is never behind for long: start points take it to the head. So it is behind since
+   * before the last of them, until it has kept up.
+   */
+  std::int64_t behindSinceNs_ = 0;
+  std::int64_t keptUpAtNs_ = 0;
   /** It began so far behind the head and has not been nearer since. */
   std::int64_t leastLagNs_ = 0;
   /** Pictures that no other one needs are left out. */

@@ -16,6 +16,8 @@ namespace {
 
 constexpr int kSendsPerTurn = 16;
 constexpr std::size_t kMaxTextBytes = 256 * 1024;
+/** So much text that has been written is kept in front of what waits: to move that each time would cost more. */
+constexpr std::size_t kMaxSentTextBytes = 64 * 1024;
 /**
  * How late the counters of what is acknowledged may be while media goes out. Each look costs a system call for each
  * viewer; who ends is looked at once more.
@@ -59,6 +61,10 @@ bool InterleavedWriter::settled(const FrameSource& source) const {
 
 bool InterleavedWriter::addText(ByteView text) {
   if (waitingTextBytes() + text.size() > kMaxTextBytes) return false;
+  // Of a peer that never takes the last of it, all would be kept.
+  if (state_.textSent >= kMaxSentTextBytes) {
+    state_.text.erase(state_.text.begin(), state_.text.begin() + static_cast<std::ptrdiff_t>(std::exchange(state_.textSent, 0)));
+  }
   state_.text.insert(state_.text.end(), text.begin(), text.end());
   return true;
 }

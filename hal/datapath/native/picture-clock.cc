@@ -38,7 +38,7 @@ void PictureClock::add(std::int64_t arrivalNs, std::uint32_t rtpTime) {
   rtpTime_ = rtpTime;
   stepTicks_ = step;
   mediaTicks_ += step;
-  mediaNs_ = beganNs_ + mediaTicks_ * kNsPerSecond / clockRateHz_;
+  mediaNs_ = beganNs_ + mediaTicks_ / clockRateHz_ * kNsPerSecond + mediaTicks_ % clockRateHz_ * kNsPerSecond / clockRateHz_;
   lateNs_[count_++ % kKept] = arrivalNs - mediaNs_;
   foretell();
 }

@@ -93,7 +93,7 @@ void RtpSequence::follow(const RtpPacket& packet, std::int64_t arrivalNs) {
 }
 
 std::int64_t RtpSequence::expected() const {
-  return started_ ? static_cast<std::int64_t>(cycles_ + maxSeq_) - baseSeq_ + 1 : 0;
+  return started_ ? static_cast<std::int64_t>(cycles_ + maxSeq_ - baseSeq_) + 1 : 0;
 }
 
 ReceptionFigures RtpSequence::report() {
@@ -109,7 +109,7 @@ ReceptionFigures RtpSequence::report() {
   }
   figures.cumulativeLost =
       static_cast<std::int32_t>(std::clamp<std::int64_t>(expectedNow - received_, -0x800000, 0x7fffff));
-  figures.highestSeq = cycles_ + maxSeq_;
+  figures.highestSeq = static_cast<std::uint32_t>(cycles_ + maxSeq_);
   figures.jitter = jitter_ >> 4;
   return figures;
 }

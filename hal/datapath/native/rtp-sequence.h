@@ -57,8 +57,9 @@ class RtpSequence {
   std::uint32_t ssrc_ = 0;
   std::uint8_t payloadType_ = 0;
   std::uint16_t maxSeq_ = 0;
-  std::uint32_t cycles_ = 0;
-  std::uint32_t baseSeq_ = 0;
+  /** Not only the 16 bits that reports have room for: at a thousand packets a second those are used up after 50 days. */
+  std::uint64_t cycles_ = 0;
+  std::uint64_t baseSeq_ = 0;
   /** The packet that would follow on one that was astray; above 65535: none. */
   std::uint32_t badSeq_ = 0x10000;
   std::int64_t received_ = 0;

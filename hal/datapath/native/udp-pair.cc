@@ -103,7 +103,9 @@ Status UdpPair::attach(UdpLeg& leg) {
   leg.rtcp.target = leg.rtcp.declared;
   leg.path.ask(leg.rtp.declared, loop_.nowNs());
   applyPunches(leg);
-  return watchIfNeeded();
+  Status watched = watchIfNeeded();
+  if (!watched.ok()) detach(leg);
+  return watched;
 }
 
 void UdpPair::detach(UdpLeg& leg) {
@@ -117,7 +119,9 @@ Status UdpPair::attach(UdpUpstream& upstream) {
   if (!legs_.empty()) return {Code::wrongState, 0, "pair has viewers"};
   if (upstream_ != nullptr && upstream_ != &upstream) return {Code::wrongState, 0, "pair receives another track"};
   upstream_ = &upstream;
-  return watchIfNeeded();
+  Status watched = watchIfNeeded();
+  if (!watched.ok()) detach(upstream);
+  return watched;
 }
 
 void UdpPair::detach(UdpUpstream& upstream) {
