@@ -73,6 +73,33 @@ describe('lab: viewers that do what few do', function () {
     });
   }
 
+  it('SETUP right behind TEARDOWN gets the same channels again while the last frames are on their way', async () => {
+    // A packet comes each millisecond and is acknowledged later: there is always one on its way.
+    await using _origin = await ScriptedOrigin.start(world.origin.host, {
+      port: 8554,
+      packetsPerSecond: 1000,
+    });
+    await using viewers = await ScriptedViewers.start(world.viewer.host, {
+      ...{ url: `rtsp://${world.origin.address4}:8554/live`, sources: ['198.19.0.1', '198.19.0.2'] },
+      transport: 'tcp',
+    });
+    assert.deepEqual(await viewers.settled(5_000), [200, 200]);
+    await viewers.watching(5_000);
+    // One of two leaves the feed, then both at once: it ends, and is opened again.
+    for (const again of [[0], [1], [0, 1], [0, 1]]) {
+      const settled = () => viewers.told('settled');
+      const goal = settled().length + again.length;
+      const media = viewers.told('media').length + again.length;
+      viewers.command({ command: 'again', viewers: again });
+      await viewers.program.until(() => settled().length >= goal, 10_000, 'the answers to SETUP and PLAY');
+      const statuses = settled().slice(-again.length);
+      assert.deepEqual(new Set(statuses.map(({ status }) => status)), new Set([200]));
+      await viewers.watching(5_000, media);
+    }
+    assert.deepEqual(new Set(viewers.told('answer').map(({ status }) => status)), new Set([200]));
+    await viewers.teardown();
+  });
+
   it('every kind of keep-alive keeps a session by UDP beyond its timeout, and nothing else does', async () => {
     await using origin = await ScriptedOrigin.start(world.origin.host, { port: 8554 });
     const url = `rtsp://${world.origin.address4}:8554/live`;

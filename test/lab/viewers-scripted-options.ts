@@ -75,7 +75,8 @@ export type ScriptedViewersEvent =
 
 /** What their process does on a line of its standard input; `viewers` all when absent. */
 export interface ScriptedViewersCommand {
-  readonly command: 'teardown' | 'count' | 'close-udp' | 'request';
+  /** `again`: TEARDOWN and, behind it on the same connection without waiting for its answer, SETUP and PLAY as before. */
+  readonly command: 'teardown' | 'again' | 'count' | 'close-udp' | 'request';
   readonly viewers?: readonly number[];
   /** With `request`: sent as it is, with CSeq and Session added. */
   readonly method?: string;

@@ -115,6 +115,7 @@ class Viewer {
   #cseq = 0;
   #session = '';
   #base = options.url;
+  #trackUris: readonly string[] = [];
   #challenge = '';
   #how: 'teardown' | 'closed' | 'reset' = 'closed';
   #patience: NodeJS.Timeout | undefined;
@@ -175,15 +176,28 @@ class Viewer {
     if (!described || statusOf(described) !== 200) return statusOf(described);
     this.#base = described.headers.get('content-base') ?? options.url;
     const media = described.body.toString('latin1').split(/^m=/m).slice(1);
-    for (const [track, section] of media.entries()) {
-      const control = /^a=control:(\S+)/m.exec(section)?.[1] ?? '';
-      const uri = control.includes('://') ? control : `${this.#base.replace(/\/$/, '')}/${control}`;
+    const controls = media.map((section) => /^a=control:(\S+)/m.exec(section)?.[1] ?? '');
+    this.#trackUris = controls.map((control) =>
+      control.includes('://') ? control : `${this.#base.replace(/\/$/, '')}/${control}`,
+    );
+    return this.#setUpAndPlay();
+  }
+
+  async #setUpAndPlay(): Promise<number> {
+    for (const [track, uri] of this.#trackUris.entries()) {
       const answer = await this.request('SETUP', uri, [`Transport: ${await this.#transport(track)}`]);
       if (!answer || statusOf(answer) !== 200) return statusOf(answer);
       this.#session = answer.headers.get('session')?.split(';')[0] ?? '';
       this.#punch(track, answer.headers.get('transport') ?? '');
     }
     return statusOf(await this.request('PLAY', this.#base, ['Range: npt=0.000-']));
+  }
+
+  async again(): Promise<void> {
+    void this.request('TEARDOWN');
+    this.#session = '';
+    this.closeUdp();
+    tell({ event: 'settled', viewer: this.#index, status: await this.#setUpAndPlay() });
   }
 
   /** Sends one request; undefined when the connection ends before the answer. */
@@ -287,6 +301,7 @@ commands.on('line', (line) => {
     return tell({ event: 'counts', counts: viewers.map(({ receiver }) => receiver.counts()) });
   for (const viewer of viewers.filter((_, index) => chosen?.includes(index) ?? true)) {
     if (command === 'teardown') void viewer.teardown();
+    else if (command === 'again') void viewer.again();
     else if (command === 'close-udp') viewer.closeUdp();
     else void viewer.request(method);
   }

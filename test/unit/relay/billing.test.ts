@@ -192,7 +192,7 @@ describe('Relay: records', () => {
       const watching = viewer();
       assert.equal(await watching.watch(transport, 5000), 200);
       const headers = { Session: watching.rtspSession };
-      for (const method of ['OPTIONS', 'GET_PARAMETER', 'DESCRIBE', 'TEARDOWN']) {
+      for (const method of ['OPTIONS', 'GET_PARAMETER', 'DESCRIBE', 'TEARDOWN', 'OPTIONS']) {
         assert.equal((await watching.rtsp.ask(method, url, headers)).status, 200, method);
       }
       disk.resolve();

@@ -7,6 +7,8 @@ import { ServerPorts } from '../../../src/protocol/index.ts';
 import { PlainLink } from '../../../src/protocol/rtsp/front/plain-link.ts';
 import { RtspConnection } from '../../../src/protocol/rtsp/front/rtsp-connection.ts';
 import { OriginLink } from '../../../src/protocol/rtsp/origin/origin-link.ts';
+import type { RtspResponse } from '../../../src/protocol/rtsp/wire/index.ts';
+import { settled } from '../session/scripted.ts';
 import { originAt, SimRelay, type SimRtspViewer, sdp, sessionOf, url } from './sim-relay.ts';
 
 const udp = 'RTP/AVP;unicast;client_port=5000-5001';
@@ -141,6 +143,108 @@ describe('RTSP: connections that end in between', () => {
     const [first, second] = relay.origin.requests.filter(({ method }) => method === 'SETUP');
     assert.equal(first?.headers.get('Session'), undefined);
     assert.equal(second?.headers.get('Session'), 'upstream');
+  });
+});
+
+describe('RTSP: what a viewer asks after TEARDOWN while its last packets are not acknowledged', () => {
+  let relay: SimRelay;
+  let viewer: SimRtspViewer;
+  let Session: string;
+  let held: PromiseWithResolvers<void>;
+  beforeEach(async () => {
+    relay = await new SimRelay({ transport: 'tcp' }).open();
+    viewer = relay.dial();
+    Session = sessionOf((await viewer.watch('tcp')).at(-1) as RtspResponse);
+    held = relay.holdPlaces();
+  });
+  afterEach(() => {
+    held.resolve();
+    return relay.close();
+  });
+
+  const text = (method: string, number: number, header: string) =>
+    `${method} ${url}${method === 'SETUP' ? '/stream=0' : ''} RTSP/1.0\r\nCSeq: ${number}\r\n${header}\r\n\r\n`;
+  const teardown = () => text('TEARDOWN', 20, `Session: ${Session}`);
+  const setup = text('SETUP', 21, `Transport: ${tcp}`);
+  /** CSeq and status of the next answer. */
+  const answer = async () => {
+    const response = await viewer.next();
+    return [response?.headers.get('CSeq'), response?.status];
+  };
+
+  for (const [how, say] of [
+    [
+      'one after the other',
+      async () => {
+        viewer.write(teardown());
+        const answered = await answer();
+        viewer.write(setup);
+        return answered;
+      },
+    ],
+    [
+      'both at once',
+      () => {
+        viewer.write(teardown() + setup);
+        return answer();
+      },
+    ],
+  ] as const) {
+    it(`sets the same channels up when they are free: ${how} (RFC 2326 s.10.7)`, async () => {
+      assert.deepEqual(await say(), ['20', 200]);
+      const answers: unknown[] = [];
+      const next = answer().then((given) => answers.push(given));
+      await settled();
+      assert.deepEqual(answers, []);
+      held.resolve();
+      await next;
+      assert.deepEqual(answers, [['21', 200]]);
+    });
+  }
+
+  it('plays again by the same channels on the same connection', async () => {
+    viewer.write(teardown() + setup);
+    assert.deepEqual(await answer(), ['20', 200]);
+    held.resolve();
+    const again = await viewer.next();
+    assert.equal(again?.status, 200);
+    const before = viewer.frames.length;
+    assert.equal((await viewer.ask('PLAY', url, { Session: sessionOf(again) })).status, 200);
+    await until(() => viewer.frames.length > before);
+    assert.deepEqual(new Set(viewer.frames.slice(before).map(({ channel }) => channel)), new Set([0]));
+    assert.equal(relay.monitor.endedViewers()[0]?.outcome?.cause, 'user-request');
+  });
+
+  it('keeps no connection open of a viewer that hangs up before it is answered', async () => {
+    viewer.write(teardown() + setup);
+    assert.deepEqual(await answer(), ['20', 200]);
+    (viewer.stream as Duplex & { resetAndDestroy(): void }).resetAndDestroy();
+    await settled();
+    held.resolve();
+    await until(() => relay.intake.openConnections === 0);
+    assert.deepEqual(relay.monitor.viewers(), []);
+    assert.equal(relay.monitor.endedViewers().length, 1);
+  });
+
+  it('keeps no connection open when the box ends before it is answered', async () => {
+    viewer.write(teardown() + setup);
+    assert.deepEqual(await answer(), ['20', 200]);
+    const closing = relay.close();
+    await settled();
+    held.resolve();
+    await closing;
+    while ((await viewer.next()) !== undefined);
+    await until(() => relay.intake.openConnections === 0);
+    assert.deepEqual(relay.monitor.viewers(), []);
+  });
+
+  it('keeps no connection open that is half closed behind TEARDOWN', async () => {
+    viewer.write(teardown());
+    viewer.stream.end();
+    assert.deepEqual(await answer(), ['20', 200]);
+    held.resolve();
+    await until(() => relay.intake.openConnections === 0);
+    assert.equal(relay.monitor.endedViewers()[0]?.outcome?.cause, 'user-request');
   });
 });
 

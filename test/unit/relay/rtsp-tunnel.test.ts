@@ -73,6 +73,27 @@ describe('RTSP over HTTP', () => {
     });
   }
 
+  it('sets the channels of a TEARDOWN up again when what went by them is acknowledged, by the same POST or the next', async () => {
+    const { viewer, posts } = await tunnel();
+    const Transport = 'RTP/AVP/TCP;unicast;interleaved=0-1';
+    let Session = sessionOf((await viewer.watch('tcp')).at(-1) as never);
+    for (const another of [false, true]) {
+      const held = relay.holdPlaces();
+      assert.equal((await viewer.ask('TEARDOWN', url, { Session })).status, 200);
+      if (another) {
+        posts.at(-1)?.end();
+        posts.push(post('abc'));
+      }
+      const asked = viewer.ask('SETUP', `${url}/stream=0`, { Transport });
+      await settled();
+      held.resolve();
+      const setUp = await asked;
+      assert.equal(setUp.status, 200);
+      Session = sessionOf(setUp);
+      assert.equal((await viewer.ask('PLAY', url, { Session })).status, 200);
+    }
+  });
+
   it('reads base64 in any pieces, padded in the middle, broken into lines', async () => {
     const { viewer, posts } = await tunnel();
     const padded = base64(`OPTIONS ${url} RTSP/1.0\r\nCSeq: 11\r\n\r\n`);

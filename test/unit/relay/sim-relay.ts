@@ -336,6 +336,19 @@ export class SimRelay {
     return new SimRtspViewer(this.connect(address, to), bindUdp);
   }
 
+  /** The engine gives the places of all viewers up when this is resolved: until then what they got is not acknowledged. */
+  holdPlaces(): PromiseWithResolvers<void> {
+    const held = Promise.withResolvers<void>();
+    for (const viewer of this.datapath.feeds.flatMap(({ viewers }) => [...viewers])) {
+      const close = viewer.close.bind(viewer);
+      viewer.close = async (options) => {
+        await held.promise;
+        await close(options);
+      };
+    }
+    return held;
+  }
+
   async close(): Promise<void> {
     await this.monitor.close();
     await this.intake.close();

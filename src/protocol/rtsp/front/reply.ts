@@ -8,6 +8,8 @@ export interface Reply {
   readonly body?: Uint8Array;
   /** Done once the answer is on its way; the next request does not wait for it. */
   readonly after?: () => Promise<void>;
+  /** Not waited for by the answer itself, but by the next request of its connection. Ends by itself, soon. */
+  readonly beforeNext?: Promise<void>;
 }
 
 /** Headers of an origin's refusal that belong to its connection, not to the viewer's. */

@@ -183,8 +183,8 @@ async function teardown(connection: RtspConnection, request: RtspRequest): Promi
   return withSession(connection, request, async (session) => {
     const ended = session.viewer.end(TerminateCause.userRequest);
     await session.viewer.stopped;
-    // The next request of this connection may want the channels, or another thread of the engine's: it waits.
-    return { status: 200, headers: [sessionHeader(session)], after: () => ended };
+    // The next request may want the channels, or another thread of the engine's: free when the last packets are acknowledged.
+    return { status: 200, headers: [sessionHeader(session)], beforeNext: ended };
   });
 }
 

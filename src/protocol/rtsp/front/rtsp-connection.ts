@@ -191,6 +191,9 @@ export class RtspConnection implements Caller {
       reply
         .after?.()
         .catch((error) => this.#log.error('session could not begin', { error: describeError(error) }));
+      await reply.beforeNext?.catch((error) =>
+        this.#log.error('session could not end', { error: describeError(error) }),
+      );
     } catch (error) {
       this.#log.error('request failed', { method: request.method, error: describeError(error) });
       if (!this.#closing) this.#send({ status: 500 }, request.headers.get('CSeq'));
