@@ -129,6 +129,7 @@ TEST("payload formats show which packets no other picture is decoded from") {
   for (const auto& one : tables::disposableCases()) {
     RtpPacket packet;
     packet.payload = one.payload;
+    packet.rtpTime = one.rtpTime;
     Disposable& codec = codecs.try_emplace(one.codec, one.codec).first->second;
     if (codec.shows(packet) != one.disposable) throw check::Failure(one.name);
   }

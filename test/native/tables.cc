@@ -189,6 +189,15 @@ const std::vector<DisposableCase>& disposableCases() {
       {"H.265 with decoding order numbers, FU of RASL_N (RFC 7798 s.4.4.3)", Codec::h265WithDon, {0x62, 0x02, 0x88, 0, 7, 0xaf}, true},
       {"VP8 non-reference frame", Codec::vp8, {0x30, 0x51}, true},
       {"VP8 reference frame", Codec::vp8, {0x10, 0x51}, false},
+      {"MPEG-4 B-VOP", Codec::mpeg4, {0, 0, 1, 0xb6, 0x90, 0x01}, true},
+      {"MPEG-4 B-VOP, its second packet", Codec::mpeg4, {0x12, 0x34, 0x56, 0x78, 0x9a}, true},
+      {"MPEG-4 P-VOP", Codec::mpeg4, {0, 0, 1, 0xb6, 0x50, 0x01}, false},
+      {"MPEG-4 P-VOP, its second packet", Codec::mpeg4, {0x12, 0x34, 0x56, 0x78, 0x9a}, false},
+      {"MPEG-4 B-VOP again", Codec::mpeg4, {0, 0, 1, 0xb6, 0x80}, true},
+      {"MPEG-4 rest of a picture whose first packet was lost", Codec::mpeg4, {0x12, 0x34}, false, 3600},
+      {"MPEG-4 group of pictures", Codec::mpeg4, {0, 0, 1, 0xb3, 0x00}, false},
+      {"MPEG-4 more of what the group's packet began", Codec::mpeg4, {0x12, 0x34}, false},
+      {"MPEG-4 start code cut off", Codec::mpeg4, {0, 0, 1, 0xb6}, false},
       {"VP9 and the others show none", Codec::vp9, {0x49, 0x82}, false},
   };
   return cases;

@@ -26,6 +26,7 @@ struct DisposableCase {
   /** The RTP payload; a codec's cases come one after the other in one stream. */
   Bytes payload;
   bool disposable;
+  std::uint32_t rtpTime = 0;
 };
 const std::vector<DisposableCase>& disposableCases();
 

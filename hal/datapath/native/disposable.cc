@@ -71,12 +71,31 @@ bool Disposable::h265(ByteView payload) {
   return picture;
 }
 
+/**
+ * Specification: ISO/IEC 14496-2 6.3.5: vop_coding_type behind the start code of a picture; B-VOPs are never decoded from. RFC 6416
+ * s.5.2: the start code begins its packet, so what has none is more of the picture that it has the time of.
+ */
+bool Disposable::mpeg4(const RtpPacket& packet) {
+  constexpr unsigned kBidirectional = 2;
+  const ByteView payload = packet.payload;
+  const bool begins = payload.size() >= 4 && payload[0] == 0 && payload[1] == 0 && payload[2] == 1;
+  if (begins && payload[3] == 0xb6) {
+    const bool disposable = payload.size() > 4 && payload[4] >> 6 == kBidirectional;
+    disposableTime_ = disposable ? std::optional(packet.rtpTime) : std::nullopt;
+    return disposable;
+  }
+  // What begins with another header (a new sequence, a group of pictures) is for the pictures that follow.
+  if (begins) disposableTime_.reset();
+  return disposableTime_ == packet.rtpTime;
+}
+
 bool Disposable::shows(const RtpPacket& packet) {
   switch (codec_) {
     case StartPointCodec::h264: return h264(packet.payload);
     case StartPointCodec::h265:
     case StartPointCodec::h265WithDon: return h265(packet.payload);
     case StartPointCodec::vp8: return vp8(packet.payload);
+    case StartPointCodec::mpeg4: return mpeg4(packet);
     // VP9 and AV1 show it only to who decodes; the others have no such pictures, or no way to tell.
     default: return false;
   }

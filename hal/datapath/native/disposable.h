@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "engine.h"
 #include "rtp.h"
 
@@ -17,8 +19,11 @@ class Disposable {
 
  private:
   [[nodiscard]] bool h265(ByteView payload);
+  [[nodiscard]] bool mpeg4(const RtpPacket& packet);
 
   StartPointCodec codec_;
+  /** RTP time of the picture that came last, where no other one is decoded from it. */
+  std::optional<std::uint32_t> disposableTime_;
   /** The highest TemporalId seen (H.265 7.4.2.2). */
   unsigned topLayer_ = 0;
 };
