@@ -1,12 +1,18 @@
-import type { Presentation } from '../protocol/index.ts';
+import { canDecode, type Presentation, type TrackFacts } from '../protocol/index.ts';
 
-/** Can viewers who know `before` go on with `now`? They keep their decoders: every track must be of the same form, its packets, too. */
+/** Can viewers who know `before` go on with `now`? They keep their decoders, and what they were told of each track. */
 export function canFollow(before: Presentation, now: Presentation): boolean {
   return (
     now.live === before.live &&
     now.tracks.length === before.tracks.length &&
-    before.tracks.every(
-      ({ form, codec }, index) => form === now.tracks[index]?.form && codec === now.tracks[index]?.codec,
-    )
+    before.tracks.every((track, index) => canFollowTrack(track, now.tracks[index]))
+  );
+}
+
+function canFollowTrack(before: TrackFacts, now: TrackFacts | undefined): boolean {
+  return (
+    before.form === now?.form &&
+    before.codec === now.codec &&
+    before.formats.every((format, index) => canDecode(format, now.formats[index]))
   );
 }

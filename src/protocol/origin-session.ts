@@ -1,6 +1,7 @@
 import type { Closeable, Signal } from '#base';
 import type { Endpoint, TrackOptions, UpstreamTrack } from '#hal';
 import type { Outcome } from './outcome.ts';
+import type { PayloadFormat } from './payload-format.ts';
 
 /**
  * A viewer's own authority for one request, exactly as it wrote it: a signature covers the method and the URI, so both
@@ -16,8 +17,10 @@ export interface TrackFacts extends TrackOptions {
   readonly index: number;
   /** As described: absolute, relative to `documentUrl`, or missing. */
   readonly control: string | undefined;
-  /** Encoding, clock rate and payload types as one text: tracks that follow each other have the same one. */
+  /** Media, encoding, clock rate and payload types as one text: tracks that follow each other have the same one. */
   readonly form: string;
+  /** What each of the payload types is decoded by. */
+  readonly formats: readonly PayloadFormat[];
   /** The URL that SETUP names. */
   readonly controlUrl: string;
 }

@@ -415,6 +415,7 @@ export const rtspTargets: readonly FuzzTarget[] = [
     words: [
       '\r\nm=video 0 RTP/AVP 96',
       '\r\na=rtpmap:96 H264/90000',
+      '\r\na=fmtp:96 packetization-mode=1;',
       '\r\na=control:',
       '\r\na=range:npt=0-10',
       '\r\na=ssrc:1 cname:x',

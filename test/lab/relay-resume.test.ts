@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createWorld, insideSandbox, type World } from '../../src/demo/world/index.ts';
 import { FailingSource, type FailureName, failures } from '../bench/failures.ts';
-import { Load, type ViewerReport } from '../bench/load/index.ts';
+import { Load, SourceProcess, type ViewerReport } from '../bench/load/index.ts';
+import { ScriptedViewers } from './viewers-scripted.ts';
 import { Weir } from './weir.ts';
 
 const port = 8554;
@@ -83,6 +84,39 @@ describe('lab: a source that fails and comes back', function () {
       assert.equal(viewers.length, 6);
       await load.leave(numbers);
       await weir.shows(({ feeds: left }) => left.length === 0, 5000, 'the end');
+    });
+  }
+
+  const start = ({ audio } = { audio: true }) =>
+    SourceProcess.start(world.origin.host, {
+      address: world.origin.address4,
+      ...{ port, bitsPerSecond: 2e6, groupSeconds, audio },
+    });
+
+  for (const transport of ['udp', 'tcp'] as const) {
+    it(`says goodbye to its viewers by ${transport} when it comes back without its sound`, async () => {
+      const source = await start();
+      const { address4 } = world.viewer;
+      await using viewers = await ScriptedViewers.start(world.viewer.host, {
+        url: `rtsp://${world.origin.address4}:${port}/live`,
+        transport,
+        sources: [address4, address4, address4],
+      });
+      assert.deepEqual(await viewers.settled(10_000), [200, 200, 200]);
+      await viewers.watching(10_000);
+      await source.close();
+      await weir.shows(({ feeds }) => feeds[0]?.state === 'reconnecting', 15_000, 'the loss is noticed');
+      await using _again = await start({ audio: false });
+      const { ended } = await weir.shows(({ feeds }) => feeds.length === 0, 15_000, 'the end');
+      const causes = ended.slice(-3).map(({ terminateCause }) => terminateCause);
+      assert.deepEqual(causes, ['lost-service', 'lost-service', 'lost-service']);
+      await viewers.program.until(() => viewers.told('ended').length === 3, 10_000, 'the end of each');
+      assert.deepEqual(
+        viewers.told('ended').map(({ how }) => how),
+        ['closed', 'closed', 'closed'],
+      );
+      // Of picture and sound.
+      await viewers.program.until(() => viewers.told('bye').length === 6, 10_000, 'every goodbye');
     });
   }
 });

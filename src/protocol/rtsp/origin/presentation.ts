@@ -34,15 +34,18 @@ export function readPresentation(response: RtspResponse, requestUri: string): Ou
       documentUrl,
       aggregateUrl,
       live: sdp.live,
-      tracks: sdp.tracks.map(({ index, control, codec, clockRateHz, media, encodingName, payloadTypes }) => ({
-        index,
-        form: `${media} ${encodingName}/${clockRateHz} ${payloadTypes.join(' ')}`,
-        codec,
-        clockRateHz,
-        video: media === 'video',
-        control,
-        controlUrl: resolveControl(documentUrl, control),
-      })),
+      tracks: sdp.tracks.map(
+        ({ index, control, codec, clockRateHz, media, encodingName, payloadTypes, formats }) => ({
+          index,
+          form: `${media} ${encodingName}/${clockRateHz} ${payloadTypes.join(' ')}`,
+          formats,
+          codec,
+          clockRateHz,
+          video: media === 'video',
+          control,
+          controlUrl: resolveControl(documentUrl, control),
+        }),
+      ),
     });
   } catch (error) {
     if (!isWeirError(error)) throw error;

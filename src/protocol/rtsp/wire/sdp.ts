@@ -5,6 +5,7 @@
 import { type MediaDescription, parse } from 'sdp-transform';
 import { WeirError } from '#base';
 import type { StartPointCodec } from '#hal';
+import type { PayloadFormat } from '../../payload-format.ts';
 import { latin1, trimBlanks } from './grammar.ts';
 import { parseRange } from './range.ts';
 
@@ -15,6 +16,8 @@ export interface SdpTrack {
   readonly media: string;
   readonly control: string | undefined;
   readonly payloadTypes: readonly number[];
+  /** One for each of the payload types, in their order. */
+  readonly formats: readonly PayloadFormat[];
   /** That of the first payload type. */
   readonly codec: StartPointCodec;
   /** Upper case, empty when the description does not tell. */
@@ -50,14 +53,18 @@ export function parseSdp(bytes: Uint8Array): Sdp {
   const tracks = session.media.map((media, index): SdpTrack => {
     if (!media.type) throw bad(`m= line ${index} cannot be read`);
     const payloadTypes = parsePayloadTypes(media.payloads);
-    const format = formatOf(media.type, payloadTypes[0], media);
+    const formats = [...new Set(payloadTypes)].map((payloadType) => formatOf(media.type, payloadType, media));
+    const [first] = formats;
     const ssrc = media.ssrcs?.map(({ id }) => Number(id)).find((id) => id >= 0 && id <= 0xffff_ffff);
     return {
       index,
       media: media.type,
       control: controlOf(media.control),
       payloadTypes,
-      ...format,
+      formats,
+      codec: first ? codecOf(first) : 'none',
+      encodingName: first?.encodingName ?? '',
+      clockRateHz: first?.clockRateHz ?? fallbackRateHz(media.type),
       ...(ssrc === undefined ? {} : { ssrc }),
       ...(media.mid === undefined ? {} : { mid: String(media.mid) }),
     };
@@ -116,6 +123,9 @@ const startPoints: ReadonlyMap<string, StartPointCodec> = new Map([
   ['MP4V-ES', 'mpeg4'],
 ]);
 
+/** RFC 3551 s.6, table 4: L16 with two channels; the others of the table have one. */
+const staticStereo = 10;
+
 /** RFC 3551 s.6, tables 4 and 5: encoding name and clock rate of the static payload types. */
 const staticFormats: ReadonlyMap<number, readonly [string, number]> = new Map([
   [0, ['PCMU', 8000]],
@@ -144,26 +154,42 @@ const staticFormats: ReadonlyMap<number, readonly [string, number]> = new Map([
   [34, ['H263', 90000]],
 ]);
 
-/** What the first payload type is: by its rtpmap, else by the static table, else guessed from the media. */
+/** What a payload type is: by its rtpmap, else by the static table, else guessed from the media. */
 function formatOf(
   media: string,
-  payloadType: number | undefined,
+  payloadType: number,
   { rtp, fmtp }: Pick<MediaDescription, 'rtp' | 'fmtp'>,
-): Pick<SdpTrack, 'codec' | 'encodingName' | 'clockRateHz'> {
+): PayloadFormat {
   const rtpmap = rtp.find(({ payload }) => payload === payloadType);
-  const known = payloadType === undefined ? undefined : staticFormats.get(payloadType);
+  const known = staticFormats.get(payloadType);
   const encodingName = rtpmap ? String(rtpmap.codec).toUpperCase() : (known?.[0] ?? '');
   const told = Number(rtpmap?.rate);
-  const fallback = known?.[1] ?? (media === 'audio' ? 8000 : 90000);
-  const clockRateHz = told > 0 && told <= 0xffff_ffff ? told : fallback;
-  const parameters = fmtp
-    .filter(({ payload }) => payload === payloadType)
-    .map(({ config }) => String(config));
-  const withDon = encodingName === 'H265' && parameters.some(announcesDon);
-  const codec = withDon ? 'h265WithDon' : (startPoints.get(encodingName) ?? 'none');
-  return { codec, encodingName, clockRateHz };
+  const fallback = known?.[1] ?? fallbackRateHz(media);
+  return {
+    payloadType,
+    encodingName,
+    clockRateHz: told > 0 && told <= 0xffff_ffff ? told : fallback,
+    channels: rtpmap ? Number(rtpmap.encoding) || 1 : payloadType === staticStereo ? 2 : 1,
+    parameters: new Map(
+      fmtp.filter(({ payload }) => payload === payloadType).flatMap(({ config }) => parseParameters(config)),
+    ),
+  };
 }
 
-/** RFC 7798 s.7.1: above 0, packets carry decoding order numbers. H.264's parameter of that name changes no packet. */
-const announcesDon = (parameters: string): boolean =>
-  /(?:^|;)\s*sprop-max-don-diff\s*=\s*0*[1-9]/i.test(parameters);
+const fallbackRateHz = (media: string): number => (media === 'audio' ? 8000 : 90000);
+
+/** `name=value` or `name`, parted by semicolons, blanks around each of them. */
+const parseParameters = (config: unknown): (readonly [name: string, value: string])[] =>
+  String(config)
+    .split(';')
+    .map((parameter) => {
+      const [name = '', ...value] = parameter.split('=');
+      return [trimBlanks(name).toLowerCase(), trimBlanks(value.join('='))] as const;
+    })
+    .filter(([name]) => name !== '');
+
+function codecOf({ encodingName, parameters }: PayloadFormat): StartPointCodec {
+  // RFC 7798 s.7.1: above 0, packets carry decoding order numbers. H.264's parameter of that name changes no packet.
+  const withDon = encodingName === 'H265' && /^0*[1-9]/.test(parameters.get('sprop-max-don-diff') ?? '');
+  return withDon ? 'h265WithDon' : (startPoints.get(encodingName) ?? 'none');
+}

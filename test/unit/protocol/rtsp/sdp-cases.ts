@@ -3,7 +3,9 @@ import type { Sdp, SdpTrack } from '../../../../src/protocol/rtsp/wire/index.ts'
 
 const lines = (...all: readonly string[]): string => all.map((line) => `${line}\r\n`).join('');
 const head = ['v=0', 'o=- 11 1 IN IP4 203.0.113.10', 's=Live', 't=0 0'] as const;
-const track = (index: number, facts: Partial<SdpTrack>): SdpTrack => ({
+/** What the table says of a track; its formats have cases of their own. */
+type TrackCase = Omit<SdpTrack, 'formats'>;
+const track = (index: number, facts: Partial<TrackCase>): TrackCase => ({
   index,
   media: 'video',
   control: undefined,
@@ -14,7 +16,11 @@ const track = (index: number, facts: Partial<SdpTrack>): SdpTrack => ({
   ...facts,
 });
 
-export const goodSdps: readonly { readonly name: string; readonly text: string; readonly value: Sdp }[] = [
+export const goodSdps: readonly {
+  readonly name: string;
+  readonly text: string;
+  readonly value: Omit<Sdp, 'tracks'> & { readonly tracks: readonly TrackCase[] };
+}[] = [
   {
     name: 'GStreamer, H.264 and AAC',
     text: lines(
