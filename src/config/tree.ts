@@ -101,7 +101,7 @@ export const configTree = {
           min: 0,
           max: 3600,
           default: 30,
-          help: 'how long viewers wait for a source that has failed before they are ended; 0: not at all',
+          help: 'how long viewers of a source that has failed are without media before they are ended; 0: not at all',
         },
         slowViewerSeconds: {
           type: 'integer',

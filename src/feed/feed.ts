@@ -1,19 +1,23 @@
-import { type Clock, type Closeable, CloseStack, describeError, type Log, Signal } from '#base';
+import { type Clock, type Closeable, CloseStack, describeError, type Log, Signal, within } from '#base';
 import type { CatchUp, Datapath, Endpoint, FeedCounters, FeedPath, ViewerTrack } from '#hal';
 import { done, type OriginSession, type Outcome, type Presentation, type Proof } from '../protocol/index.ts';
 import type { FeedViewer, SharedFeed } from '../session/index.ts';
 import { Once } from './once.ts';
 import { type OutageCounters, Outages } from './outages.ts';
-import { type ResumeAttempt, reconnect } from './reconnection.ts';
+import { oneAttemptMs, orAborted, type ResumeAttempt, reconnect } from './reconnection.ts';
 import { canFollow } from './same-presentation.ts';
 
 const watchMs = 500;
+/** How often a source that was played again is looked at until its media goes on. */
+const lookMs = 50;
+/** So long the engine lets nothing through before a start point; then media goes on without. */
+const startWaitMs = 20_000;
 
 /** Times, as the configuration has them now. */
 export interface FeedTimes {
   /** Without a packet for so long, the source has failed. */
   readonly silenceMs: number;
-  /** How long viewers wait for a source that has failed. */
+  /** How long viewers are without media before they are ended. */
   readonly patienceMs: number;
 }
 
@@ -29,6 +33,8 @@ export interface FeedOptions {
   /** Another session with the same origin, when the first one has failed. */
   readonly openSession: () => OriginSession;
   readonly times: () => FeedTimes;
+  /** What the pauses between attempts are drawn with. */
+  readonly random?: () => number;
   readonly ringBytes: number;
   readonly ringMs: number;
   /** How far behind the head a joining viewer may begin; undefined: nobody does. */
@@ -56,8 +62,15 @@ export class Feed implements SharedFeed, Closeable {
   readonly #saidBye = new Set<number>();
   #playRequest: { readonly range: string | undefined; readonly proof: Proof | undefined } | undefined;
   #session: OriginSession;
-  /** The end of a session that has failed. */
+  /** The end of sessions that have failed. */
   #leaving: Promise<void> = Promise.resolve();
+  #reconnecting: Promise<void> = Promise.resolve();
+  /** The session of an attempt that is not given up. */
+  #opening: OriginSession | undefined;
+  /** A session that was opened again and whose media has not come yet. */
+  #trial: PromiseWithResolvers<ResumeAttempt> | undefined;
+  /** What the engine had when that session was to begin. */
+  #beforeTrial = { monoNs: 0n, startPoints: 0n };
   #listening: Disposable;
   #watch: Disposable | undefined;
   #playedMonoNs = 0n;
@@ -167,6 +180,7 @@ export class Feed implements SharedFeed, Closeable {
     this.#listening[Symbol.dispose]();
     const parts = new CloseStack();
     parts.defer(() => this.#leaving);
+    parts.defer(() => this.#reconnecting);
     parts.use(this.#session);
     // First of all: nothing of ours may follow the TEARDOWN, and its sockets outlive the origin's last packets.
     parts.use(this.#path);
@@ -186,10 +200,15 @@ export class Feed implements SharedFeed, Closeable {
 
   /** Packets that do not come are a failure as well: an origin may lose its power without a word. */
   #watchSilence(): void {
-    if (this.#paused || this.#outages.standing) return;
-    const ageMs = (monoNs: bigint) => Number((this.#clock.monoNs() - monoNs) / 1_000_000n);
-    const silentMs = Math.min(ageMs(this.#path.counters().lastRxMonoNs), ageMs(this.#playedMonoNs));
+    if (this.#paused) return;
+    const silentMs = this.#silentMs;
     if (silentMs >= this.#options.times().silenceMs) this.#lost(`no packet for ${silentMs} ms`);
+  }
+
+  /** Since the last packet, or since PLAY. */
+  get #silentMs(): number {
+    const ageMs = (monoNs: bigint) => Number((this.#clock.monoNs() - monoNs) / 1_000_000n);
+    return Math.min(ageMs(this.#path.counters().lastRxMonoNs), ageMs(this.#playedMonoNs));
   }
 
   /** One source may leave and the others go on (RFC 3550 s.6.6): the upstream is over when all its tracks are. */
@@ -201,51 +220,96 @@ export class Feed implements SharedFeed, Closeable {
 
   /** The upstream failed. Viewers of a live source wait for it; a source with an end has reached it. */
   #lost(text: string): void {
-    if (this.#closing || this.#outages.standing) return;
+    if (this.#closing) return;
+    if (this.#outages.standing) {
+      this.#trial?.resolve(failed(text));
+      return;
+    }
     const { patienceMs } = this.#options.times();
     if (!this.presentation.live || this.#playRequest === undefined || patienceMs === 0) {
       this.ended.emit({ text });
       return;
     }
-    const { lastRxMonoNs } = this.#path.counters();
-    this.#outages.begin(lastRxMonoNs > 0n ? lastRxMonoNs : this.#clock.monoNs());
+    const silentMs = this.#paused ? 0 : this.#silentMs;
+    this.#outages.begin(this.#clock.monoNs() - BigInt(silentMs) * 1_000_000n);
     this.#log.warn('source lost', { text });
-    this.#reconnect(patienceMs).catch((error) => {
+    // Silence may have taken all of the patience: a source is tried once at least.
+    const leftMs = Math.max(patienceMs - silentMs, Math.min(patienceMs, oneAttemptMs));
+    this.#reconnecting = this.#reconnect(leftMs).catch((error) => {
       if (!this.#closing) this.ended.emit({ text: describeError(error) });
     });
   }
 
   async #reconnect(patienceMs: number): Promise<void> {
-    const { signal } = this.#stop;
-    // Until its sockets are closed the failed session may go on sending: what it sends now begins anew, too.
-    await this.#path.receive([], { resume: true });
-    // Beside the attempts: a source that hangs answers no TEARDOWN, and its viewers need not wait for that.
-    this.#leaving = this.#session.close().catch((error) => {
-      this.#log.warn('upstream could not be ended', { error: describeError(error) });
-    });
+    await this.#leave(this.#session);
     const failure = await reconnect({
       clock: this.#clock,
       patienceMs,
-      signal,
-      random: Math.random,
-      attempt: () => this.#resume(),
+      signal: this.#stop.signal,
+      random: this.#options.random ?? Math.random,
+      attempt: (openMs, over) => this.#resume(openMs, over),
     });
     if (failure !== undefined) {
       this.ended.emit({ text: failure });
       return;
     }
-    this.#playedMonoNs = this.#clock.monoNs();
     this.#outages.end();
     this.#log.info('source is back', { ...this.#outages.counters() });
   }
 
-  /** One attempt: the same requests again, with the signatures they had; a session that fails half-way is ended. */
-  async #resume(): Promise<ResumeAttempt> {
+  /** A session that plays no more. */
+  async #leave(session: OriginSession): Promise<void> {
+    try {
+      // Until its sockets are closed it may go on sending: what it sends now begins anew, too.
+      await this.#path.receive([], { resume: true });
+    } finally {
+      this.#end(session);
+    }
+  }
+
+  /** Beside the attempts: a source that hangs answers no TEARDOWN, and its viewers need not wait for that. */
+  #end(session: OriginSession): void {
+    const ending = session.close().catch((error) => {
+      this.#log.warn('upstream could not be ended', { error: describeError(error) });
+    });
+    this.#leaving = Promise.all([this.#leaving, ending]).then(() => {});
+  }
+
+  /** One attempt: the same requests again, with the signatures they had, until media goes on. */
+  async #resume(openMs: number, over: AbortSignal): Promise<ResumeAttempt> {
     const session = this.#options.openSession();
-    const result = await this.#replay(session).catch((error) => failed(describeError(error)));
-    if (result.kind !== 'resumed' || this.#closing) await session.close();
-    else this.#take(session);
+    this.#opening = session;
+    const replaying = this.#replay(session).catch((error) => failed(describeError(error)));
+    const inTime = await orAborted(within(replaying, openMs, this.#clock), over);
+    const opened = inTime ? await replaying : failed(`it was not opened within ${openMs} ms`);
+    this.#opening = undefined;
+    if (opened.kind !== 'resumed' || over.aborted) {
+      this.#end(session);
+      return opened;
+    }
+    this.#take(session);
+    this.#playedMonoNs = this.#clock.monoNs();
+    const result = await this.#mediaAgain(over);
+    if (result.kind !== 'resumed') await this.#leave(session);
     return result;
+  }
+
+  /** An origin that answers PLAY is not back before its media goes on. */
+  async #mediaAgain(over: AbortSignal): Promise<ResumeAttempt> {
+    this.#trial = Promise.withResolvers();
+    const { promise, resolve } = this.#trial;
+    using _look = this.#clock.every(lookMs, () => {
+      if (this.#paused || this.#mediaGoesOn()) resolve({ kind: 'resumed' });
+    });
+    const result = await orAborted(promise, over);
+    this.#trial = undefined;
+    return result ?? failed('it played and sent nothing');
+  }
+
+  #mediaGoesOn(): boolean {
+    const { startPoints, lastRxMonoNs } = this.#path.counters();
+    const { monoNs, startPoints: startsBefore } = this.#beforeTrial;
+    return startPoints > startsBefore || lastRxMonoNs >= monoNs + BigInt(startWaitMs) * 1_000_000n;
   }
 
   async #replay(session: OriginSession): Promise<ResumeAttempt> {
@@ -261,7 +325,11 @@ export class Feed implements SharedFeed, Closeable {
       if (!setUp.ok) return failed(describeRefusal(setUp));
       upstream.push(setUp.value);
     }
+    // Answers may still come to an attempt that was given up: the next one is under way.
+    if (this.#opening !== session) return failed('it was given up');
+    const { startPoints } = this.#path.counters();
     await this.#path.receive(upstream, { resume: true });
+    this.#beforeTrial = { monoNs: this.#clock.monoNs(), startPoints };
     const played = await session.play(this.#playRequest?.range, this.#playRequest?.proof);
     return played.ok ? { kind: 'resumed' } : failed(describeRefusal(played));
   }

@@ -2,11 +2,16 @@ import type { Clock } from '#base';
 
 const firstPauseMs = 250;
 const longestPauseMs = 2000;
+/** One that does not answer may be gone or slow: the first attempt ends soon, and each has twice the time of the one before. */
+const firstOpenMs = 4000;
 /**
  * Pauses are shorter than said by a twentieth to a quarter: so that many boxes do not come back to one origin in step, and
  * so that a source that is back is asked within 2 s and has answered.
  */
 const jitter = { from: 0.05, to: 0.25 };
+
+/** Time for a pause and an attempt. */
+export const oneAttemptMs = firstPauseMs + firstOpenMs;
 
 /** How one attempt to open the upstream again came out. */
 export type ResumeAttempt =
@@ -17,31 +22,48 @@ export type ResumeAttempt =
 
 /**
  * Attempts until one succeeds, one is hopeless, or the patience is over: after 0.25 s, then twice as long each time, up
- * to 2 s. Resolves to undefined when resumed, else to why not. Rejects with the signal's reason when aborted.
+ * to 2 s. An attempt gets the time it has to open the session, and a signal that ends it with the patience. Resolves to
+ * undefined when resumed, else to why not. Rejects with the signal's reason when aborted.
  */
 export async function reconnect(options: {
   readonly clock: Clock;
   readonly patienceMs: number;
   readonly signal: AbortSignal;
   readonly random: () => number;
-  readonly attempt: () => Promise<ResumeAttempt>;
+  readonly attempt: (openMs: number, over: AbortSignal) => Promise<ResumeAttempt>;
 }): Promise<string | undefined> {
   const { clock, signal, attempt, random } = options;
-  const endMonoNs = clock.monoNs() + BigInt(options.patienceMs) * 1_000_000n;
-  let text = 'no patience is configured';
-  for (
-    let pauseMs = firstPauseMs;
-    clock.monoNs() < endMonoNs;
-    pauseMs = Math.min(2 * pauseMs, longestPauseMs)
-  ) {
-    const leftMs = Number((endMonoNs - clock.monoNs()) / 1_000_000n);
+  const patience = new AbortController();
+  using _end = clock.after(options.patienceMs, () => patience.abort());
+  const over = AbortSignal.any([signal, patience.signal]);
+  let text = 'it did not answer';
+  let pauseMs = firstPauseMs;
+  for (let openMs = firstOpenMs; ; openMs *= 2) {
     const jitteredMs = pauseMs * (1 - jitter.from - (jitter.to - jitter.from) * random());
-    await clock.sleep(Math.min(jitteredMs, leftMs), signal);
-    const result = await attempt();
+    await orAborted(clock.sleep(jitteredMs, over), over);
+    if (over.aborted) break;
+    const result = await attempt(openMs, over);
     signal.throwIfAborted();
     if (result.kind === 'resumed') return undefined;
+    if (over.aborted) break;
     text = result.text;
     if (result.kind === 'hopeless') break;
+    pauseMs = Math.min(2 * pauseMs, longestPauseMs);
   }
+  signal.throwIfAborted();
   return text;
+}
+
+/** What comes of `work`; undefined when the signal is aborted before. */
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
+  const abort = () => resolve(undefined);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort);
+  work.then(resolve, (error) => (signal.aborted ? abort() : reject(error)));
+  try {
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }

@@ -31,6 +31,7 @@ export class HandClock implements Clock {
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
       const timer = this.after(delayMs, resolve);
       signal?.addEventListener('abort', () => {
         timer[Symbol.dispose]();
@@ -128,9 +129,11 @@ export class ScriptedOriginSession implements OriginSession {
   readonly requests: string[] = [];
   closed = false;
   readonly #script: OriginScript;
+  readonly #played: () => void;
 
-  constructor(script: OriginScript) {
+  constructor(script: OriginScript, played: () => void) {
     this.#script = script;
+    this.#played = played;
   }
 
   async describe(given: Proof | undefined): Promise<Outcome<Presentation>> {
@@ -154,7 +157,9 @@ export class ScriptedOriginSession implements OriginSession {
 
   async play(_range: string | undefined, given: Proof | undefined): Promise<Outcome<void>> {
     this.requests.push(`PLAY ${given?.authorization ?? '-'}`);
-    return this.#script.play(given);
+    const outcome = await this.#script.play(given);
+    if (outcome.ok) this.#played();
+    return outcome;
   }
 
   async pause(): Promise<Outcome<void>> {
@@ -266,8 +271,15 @@ export class Stage {
     slowViewerMs: 20_000,
   };
   times = { silenceMs: 5000, patienceMs: 30_000 };
+  /** What the source begins to send when it is played. */
+  sends: 'media' | 'nothing' = 'media';
   /** When the last packet of the source came; 0n: none yet. */
   lastRxMonoNs = 0n;
+  startPoints = 0n;
+  /** When each session with the origin was opened. */
+  readonly openedMonoNs: bigint[] = [];
+  /** What the pauses between attempts are drawn with. */
+  random = Math.random;
   /** Calls of `receive` that went on with a source that had failed. */
   resumed = 0;
   readonly monitor: SessionMonitor;
@@ -289,14 +301,24 @@ export class Stage {
           datapath: this.#datapath as never,
           openSession: () => this.#openSession(),
           times: () => this.times,
+          random: () => this.random(),
         }),
     });
   }
 
   #openSession(): ScriptedOriginSession {
-    const session = new ScriptedOriginSession(this.script);
+    const session = new ScriptedOriginSession(this.script, () => {
+      if (this.sends === 'media') this.sendMedia();
+    });
+    this.openedMonoNs.push(this.clock.monoNs());
     this.sessions.push(session);
     return session;
+  }
+
+  /** A picture that a decoder can start with comes from the source. */
+  sendMedia(): void {
+    this.lastRxMonoNs = this.clock.monoNs();
+    this.startPoints += 1n;
   }
 
   readonly #datapath = {
@@ -311,7 +333,10 @@ export class Stage {
         return path;
       },
       bye: this.bye,
-      counters: () => ({ rxPackets: 0n, lastRxMonoNs: this.lastRxMonoNs }),
+      counters: () => {
+        const { lastRxMonoNs, startPoints } = this;
+        return { rxPackets: 0n, lastRxMonoNs, startPoints };
+      },
       close: async () => {},
     }),
   };

@@ -38,18 +38,179 @@ describe('Feed: a source that fails', () => {
     assert.equal(stage.sessions.length, 2);
   });
 
-  it('is tried again after 0.25 s, doubling to 2 s, until it is back', async () => {
+  /** Of what a test draws, over and over. */
+  const drawing = (...numbers: readonly number[]) => {
+    let next = 0;
+    return () => numbers[next++ % numbers.length] ?? 0;
+  };
+  const openedAtMs = (stage: Stage, fromNs: bigint) =>
+    stage.openedMonoNs.slice(1).map((atNs) => Number((atNs - fromNs) / 1_000_000n));
+
+  for (const [drawn, pausesMs] of [
+    [[0], [238, 475, 950, 1900, 1900]],
+    [[1], [188, 375, 750, 1500, 1500]],
+    [
+      [0, 0.5, 1, 0.25, 0.75],
+      [238, 425, 750, 1800, 1600],
+    ],
+  ] as const) {
+    it(`is tried again after 0.25 s, doubling to 2 s, shortened by chance (${drawn.join(', ')})`, async () => {
+      const { stage } = await watching();
+      stage.script.describe = async () => originSays(404);
+      stage.random = drawing(...drawn);
+      const fromNs = stage.clock.monoNs();
+      stage.sessions[0]?.ended.emit({ text: 'scripted' });
+      await settled();
+      await stage.clock.pass(5700, 1);
+      let atMs = 0;
+      assert.deepEqual(
+        openedAtMs(stage, fromNs),
+        pausesMs.map((pauseMs) => (atMs += pauseMs)),
+      );
+    });
+  }
+
+  it('is back when it sends, and its viewers missed the time from the last media to the first', async () => {
     const { stage } = await watching();
-    stage.script.describe = async () => originSays(404);
+    stage.sends = 'nothing';
     stage.sessions[0]?.ended.emit({ text: 'scripted' });
-    await stage.clock.pass(20_000, 50);
-    const attempts = stage.sessions.length - 1;
-    assert.ok(attempts >= 11 && attempts <= 16, `${attempts} attempts in 20 s`);
-    stage.script.describe = async () => done(presentation());
-    await stage.clock.pass(2500, 50);
+    await stage.clock.pass(3000, 50);
+    assert.deepEqual(stage.sessions[1]?.requests.at(-1), 'PLAY -');
+    assert.equal(feedOf(stage)?.reconnecting, true);
+    assert.deepEqual(feedOf(stage)?.outages(), { reconnections: 0, withoutMediaMs: 3000 });
+    stage.sendMedia();
+    await stage.clock.pass(100, 50);
     assert.equal(feedOf(stage)?.reconnecting, false);
-    const { withoutMediaMs } = feedOf(stage)?.outages() ?? {};
-    assert.ok(withoutMediaMs && withoutMediaMs >= 20_000 && withoutMediaMs < 22_500, `${withoutMediaMs} ms`);
+    const after = feedOf(stage)?.outages();
+    assert.equal(after?.reconnections, 1);
+    assert.ok(after.withoutMediaMs >= 3000 && after.withoutMediaMs <= 3100, `${after.withoutMediaMs} ms`);
+    await stage.clock.pass(1000, 50);
+    assert.deepEqual(feedOf(stage)?.outages(), after);
+  });
+
+  it('is not back by packets that are not passed on, for lack of a start point', async () => {
+    const { stage } = await watching();
+    stage.sends = 'nothing';
+    stage.sessions[0]?.ended.emit({ text: 'scripted' });
+    for (let second = 0; second < 8; second++) {
+      await stage.clock.pass(1000);
+      stage.lastRxMonoNs = stage.clock.monoNs();
+    }
+    assert.equal(stage.sessions.length, 2);
+    assert.equal(feedOf(stage)?.reconnecting, true);
+  });
+
+  it('is back without a start point when the engine waits for none any more', async () => {
+    const { stage } = await watching();
+    stage.sends = 'nothing';
+    stage.sessions[0]?.ended.emit({ text: 'scripted' });
+    for (let second = 0; second < 22; second++) {
+      await stage.clock.pass(1000);
+      stage.lastRxMonoNs = stage.clock.monoNs();
+    }
+    await stage.clock.pass(100);
+    assert.equal(stage.sessions.length, 2);
+    assert.equal(feedOf(stage)?.reconnecting, false);
+  });
+
+  it('ends its viewers when the patience is over while it answers PLAY and sends nothing', async () => {
+    const { stage } = await watching();
+    stage.sends = 'nothing';
+    await stage.clock.pass(29_500);
+    assert.equal(stage.monitor.viewers().length, 1);
+    const { reconnections, withoutMediaMs } = feedOf(stage)?.outages() ?? {};
+    assert.deepEqual([reconnections, withoutMediaMs], [0, 29_500]);
+    await stage.clock.pass(1000);
+    assert.equal(stage.monitor.endedViewers()[0]?.outcome?.cause, TerminateCause.lostService);
+    assert.ok(stage.sessions.every(({ closed }) => closed));
+  });
+
+  it('is not asked faster again because it answers PLAY and sends nothing', async () => {
+    const { stage } = await watching();
+    stage.sends = 'nothing';
+    stage.random = () => 0;
+    stage.times = { ...stage.times, patienceMs: 60_000 };
+    const fromNs = stage.clock.monoNs();
+    stage.sessions[0]?.ended.emit({ text: 'scripted' });
+    await settled();
+    await stage.clock.pass(30_000, 50);
+    // Each of them plays at once and is silent for 5 s, which is seen half a second later at most; then a pause.
+    const openedMs = openedAtMs(stage, fromNs);
+    const pausesMs = openedMs.map((ms, i) => ms - (i === 0 ? 0 : (openedMs[i - 1] ?? 0) + 5000));
+    for (const [i, leastMs] of [237, 475, 950, 1900, 1900].entries()) {
+      const pauseMs = pausesMs[i] ?? 0;
+      assert.ok(pauseMs >= leastMs && pauseMs < leastMs + 550, `pause ${i} of ${pauseMs} ms`);
+    }
+  });
+
+  it('is tried again when it is lost before its media came', async () => {
+    const { stage } = await watching();
+    stage.sends = 'nothing';
+    stage.sessions[0]?.ended.emit({ text: 'scripted' });
+    await stage.clock.pass(500);
+    stage.sends = 'media';
+    stage.sessions[1]?.ended.emit({ text: 'scripted again' });
+    await stage.clock.pass(1000);
+    assert.equal(stage.sessions.length, 3);
+    assert.equal(stage.sessions[1]?.closed, true);
+    assert.deepEqual([feedOf(stage)?.reconnecting, feedOf(stage)?.outages().reconnections], [false, 1]);
+  });
+
+  const never = () => new Promise<never>(() => {});
+
+  it('is not waited for in an attempt beyond the patience', async () => {
+    const { stage } = await watching();
+    stage.script.describe = never;
+    stage.sessions[0]?.ended.emit({ text: 'scripted' });
+    await stage.clock.pass(29_500);
+    assert.equal(stage.monitor.viewers().length, 1);
+    await stage.clock.pass(1000);
+    assert.equal(stage.monitor.endedViewers()[0]?.outcome?.cause, TerminateCause.lostService);
+    assert.ok(stage.sessions.every(({ closed }) => closed));
+  });
+
+  it('is asked anew where it does not answer, and given twice the time with every attempt', async () => {
+    const { stage } = await watching();
+    stage.script.describe = never;
+    stage.random = () => 0;
+    const fromNs = stage.clock.monoNs();
+    stage.sessions[0]?.ended.emit({ text: 'scripted' });
+    await settled();
+    await stage.clock.pass(29_000, 10);
+    // 0.24 + 4 + 0.48 + 8 + 0.95 s
+    assert.deepEqual(openedAtMs(stage, fromNs), [240, 4720, 13_670]);
+    assert.deepEqual(
+      stage.sessions.map(({ closed }) => closed),
+      [true, true, true, false],
+    );
+  });
+
+  it('is not received from by an attempt that was given up before the origin answered', async () => {
+    const { stage } = await watching();
+    const late = Promise.withResolvers<void>();
+    stage.script.setup = async () => {
+      await late.promise;
+      return done(undefined);
+    };
+    stage.random = () => 0;
+    stage.sessions[0]?.ended.emit({ text: 'scripted' });
+    await settled();
+    await stage.clock.pass(4500);
+    assert.equal(stage.sessions[1]?.closed, true);
+    late.resolve();
+    await settled();
+    assert.equal(stage.resumed, 1);
+    assert.ok(!stage.sessions[1]?.requests.includes('PLAY -'));
+    await stage.clock.pass(1000);
+    assert.deepEqual([stage.resumed, feedOf(stage)?.reconnecting], [2, false]);
+  });
+
+  it('is tried once at least, when the patience was over before its silence was long enough', async () => {
+    const { stage } = await watching();
+    stage.times = { silenceMs: 40_000, patienceMs: 30_000 };
+    await stage.clock.pass(42_000);
+    assert.equal(stage.monitor.viewers().length, 1);
+    assert.deepEqual([feedOf(stage)?.reconnecting, feedOf(stage)?.outages().reconnections], [false, 1]);
   });
 
   it('ends its viewers with a cause when the patience is over, and is opened anew for the next one', async () => {
