@@ -39,7 +39,7 @@ import { RecordKeeping, type RecordKeepingOptions } from './record-keeping.ts';
 import { openHooks, SessionMonitor } from './session/index.ts';
 import type { Uploads } from './upload/index.ts';
 
-/** An origin that comes back shall be noticed soon: an attempt waits no longer than the longest pause between two. */
+/** An origin that comes back shall be noticed soon: one that is out of reach is not called for longer than the longest pause. */
 const reconnectMs = 2000;
 /** After so long a part of the box that was to follow the configuration is not waited for any more. */
 const stageMs = 30_000;
@@ -114,8 +114,7 @@ export class Relay implements Closeable {
           ...ringSizeOf(this.#config),
           catchUp: catchUpOf(this.#config, feed.url),
         }),
-      openOriginSession: (origin, url) =>
-        this.#originSession(origin, url, this.#config.relay.openTimeoutSeconds * 1000),
+      openOriginSession: (origin, url) => this.#originSession(origin, url),
       limits: () => monitorLimitsOf(this.#config),
     });
     this.#bypasses = new OriginBypasses({ interception, clock, log });
@@ -303,8 +302,9 @@ export class Relay implements Closeable {
       });
   }
 
-  #originSession(origin: Endpoint, url: string, timeoutMs: number): RtspOriginSession {
-    const { rtsp } = this.#config.relay;
+  #originSession(origin: Endpoint, url: string, connectMs = Infinity): RtspOriginSession {
+    const { rtsp, openTimeoutSeconds } = this.#config.relay;
+    const timeoutMs = openTimeoutSeconds * 1000;
     return new RtspOriginSession({
       datapath: this.#hal.datapath,
       clock: this.#clock,
@@ -313,6 +313,7 @@ export class Relay implements Closeable {
       url,
       limits: rtsp,
       timeoutMs,
+      connectTimeoutMs: Math.min(connectMs, timeoutMs),
       transport: rtsp.upstreamTransport,
       credentials: this.#credentials(origin),
     });

@@ -280,6 +280,7 @@ describe('RTSP: peers that do not read', () => {
       remote: originAt,
       limits: { maxHeaderBytes: 4096, maxBodyBytes: 4096 },
       timeoutMs: 1000,
+      connectTimeoutMs: 1000,
       log: silentLog,
     });
     const ended = new Promise<{ text: string }>((resolve) => link.ended.on(resolve));

@@ -18,7 +18,9 @@ export interface LinkOptions {
   readonly datapath: Datapath;
   readonly remote: Endpoint;
   readonly limits: MessageLimits;
+  /** For each answer. */
   readonly timeoutMs: number;
+  readonly connectTimeoutMs: number;
   readonly log: Log;
 }
 
@@ -58,8 +60,8 @@ export class OriginLink {
 
   /** @throws {WeirError} ORIGIN_UNREACHABLE, TIMED_OUT */
   static async connect(options: LinkOptions): Promise<OriginLink> {
-    const { remote, timeoutMs } = options;
-    return new OriginLink(options, await options.datapath.connect({ remote, timeoutMs }));
+    const { remote, connectTimeoutMs } = options;
+    return new OriginLink(options, await options.datapath.connect({ remote, timeoutMs: connectTimeoutMs }));
   }
 
   get alive(): boolean {

@@ -36,7 +36,10 @@ export interface OriginSessionOptions {
   readonly origin: Endpoint;
   readonly url: string;
   readonly limits: MessageLimits;
+  /** How long the origin may take for an answer. */
   readonly timeoutMs: number;
+  /** How long it may take to accept the connection; undefined: as long. */
+  readonly connectTimeoutMs?: number;
   readonly transport: 'auto' | 'udp' | 'tcp';
   readonly credentials: OriginCredentials | undefined;
 }
@@ -277,9 +280,16 @@ export class RtspOriginSession implements OriginSession {
     if (this.#rtspSessionId !== undefined) {
       return refused({ why: 'unreachable', timedOut: false, text: 'the connection of this session is gone' });
     }
-    const { datapath, origin, limits, timeoutMs } = this.#options;
+    const { datapath, origin, limits, timeoutMs, connectTimeoutMs = timeoutMs } = this.#options;
     try {
-      const link = await OriginLink.connect({ datapath, remote: origin, limits, timeoutMs, log: this.#log });
+      const link = await OriginLink.connect({
+        datapath,
+        remote: origin,
+        limits,
+        timeoutMs,
+        connectTimeoutMs,
+        log: this.#log,
+      });
       if (this.#closing) {
         await link.close();
         return refused({ why: 'unreachable', timedOut: false, text: 'closed' });
