@@ -1,17 +1,14 @@
 import { type Clock, type Closeable, CloseStack, describeError, type Log, Signal, within } from '#base';
-import type { CatchUp, Datapath, Endpoint, FeedCounters, FeedPath, ViewerTrack } from '#hal';
+import type { CatchUp, Datapath, Endpoint, FeedCounters, FeedPath, UpstreamTrack, ViewerTrack } from '#hal';
 import { done, type OriginSession, type Outcome, type Presentation, type Proof } from '../protocol/index.ts';
 import type { FeedViewer, SharedFeed } from '../session/index.ts';
+import { MediaReturn } from './media-return.ts';
 import { Once } from './once.ts';
 import { type OutageCounters, Outages } from './outages.ts';
 import { oneAttemptMs, orAborted, type ResumeAttempt, reconnect } from './reconnection.ts';
 import { canFollow } from './same-presentation.ts';
 
 const watchMs = 500;
-/** How often a source that was played again is looked at until its media goes on. */
-const lookMs = 50;
-/** So long the engine lets nothing through before a start point; then media goes on without. */
-const startWaitMs = 20_000;
 
 /** Times, as the configuration has them now. */
 export interface FeedTimes {
@@ -67,10 +64,7 @@ export class Feed implements SharedFeed, Closeable {
   #reconnecting: Promise<void> = Promise.resolve();
   /** The session of an attempt that is not given up. */
   #opening: OriginSession | undefined;
-  /** A session that was opened again and whose media has not come yet. */
-  #trial: PromiseWithResolvers<ResumeAttempt> | undefined;
-  /** What the engine had when that session was to begin. */
-  #beforeTrial = { monoNs: 0n, startPoints: 0n };
+  readonly #mediaReturn: MediaReturn;
   #listening: Disposable;
   #watch: Disposable | undefined;
   #playedMonoNs = 0n;
@@ -84,6 +78,7 @@ export class Feed implements SharedFeed, Closeable {
     this.#path = path;
     this.#clock = options.clock;
     this.#outages = new Outages(options.clock);
+    this.#mediaReturn = new MediaReturn(path, options.clock);
     const log = options.log.with({ url: options.url });
     this.#log = log;
     this.ended = new Signal((error) => log.error('listener failed', { error: describeError(error) }));
@@ -222,7 +217,7 @@ export class Feed implements SharedFeed, Closeable {
   #lost(text: string): void {
     if (this.#closing) return;
     if (this.#outages.standing) {
-      this.#trial?.resolve(failed(text));
+      this.#mediaReturn.fail(text);
       return;
     }
     const { patienceMs } = this.#options.times();
@@ -289,27 +284,10 @@ export class Feed implements SharedFeed, Closeable {
     }
     this.#take(session);
     this.#playedMonoNs = this.#clock.monoNs();
-    const result = await this.#mediaAgain(over);
-    if (result.kind !== 'resumed') await this.#leave(session);
-    return result;
-  }
-
-  /** An origin that answers PLAY is not back before its media goes on. */
-  async #mediaAgain(over: AbortSignal): Promise<ResumeAttempt> {
-    this.#trial = Promise.withResolvers();
-    const { promise, resolve } = this.#trial;
-    using _look = this.#clock.every(lookMs, () => {
-      if (this.#paused || this.#mediaGoesOn()) resolve({ kind: 'resumed' });
-    });
-    const result = await orAborted(promise, over);
-    this.#trial = undefined;
-    return result ?? failed('it played and sent nothing');
-  }
-
-  #mediaGoesOn(): boolean {
-    const { startPoints, lastRxMonoNs } = this.#path.counters();
-    const { monoNs, startPoints: startsBefore } = this.#beforeTrial;
-    return startPoints > startsBefore || lastRxMonoNs >= monoNs + BigInt(startWaitMs) * 1_000_000n;
+    const missing = await this.#mediaReturn.awaited(over, () => this.#paused);
+    if (missing === undefined) return { kind: 'resumed' };
+    await this.#leave(session);
+    return failed(missing);
   }
 
   async #replay(session: OriginSession): Promise<ResumeAttempt> {
@@ -319,7 +297,7 @@ export class Feed implements SharedFeed, Closeable {
     if (!canFollow(this.presentation, described.value)) {
       return { kind: 'hopeless', text: 'the source has changed in a way that its viewers cannot follow' };
     }
-    const upstream = [];
+    const upstream: UpstreamTrack[] = [];
     for (const [track, setupProof] of this.#setupProofs) {
       const setUp = await session.setup(track, setupProof);
       if (!setUp.ok) return failed(describeRefusal(setUp));
@@ -327,9 +305,7 @@ export class Feed implements SharedFeed, Closeable {
     }
     // Answers may still come to an attempt that was given up: the next one is under way.
     if (this.#opening !== session) return failed('it was given up');
-    const { startPoints } = this.#path.counters();
-    await this.#path.receive(upstream, { resume: true });
-    this.#beforeTrial = { monoNs: this.#clock.monoNs(), startPoints };
+    await this.#mediaReturn.expected(() => this.#path.receive(upstream, { resume: true }));
     const played = await session.play(this.#playRequest?.range, this.#playRequest?.proof);
     return played.ok ? { kind: 'resumed' } : failed(describeRefusal(played));
   }

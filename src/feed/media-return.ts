@@ -1,0 +1,54 @@
+import type { Clock } from '#base';
+import type { FeedPath } from '#hal';
+import { orAborted } from './reconnection.ts';
+
+/** How often the engine is asked. */
+const lookMs = 50;
+/** So long the engine lets nothing through before a start point; then media goes on without. */
+const startWaitMs = 20_000n;
+
+/** Whether the media of a session that was opened again goes on: an origin that answers PLAY is not back before. */
+export class MediaReturn {
+  readonly #path: FeedPath;
+  readonly #clock: Clock;
+  /** What the engine had when the session was to begin. */
+  #before = { monoNs: 0n, startPoints: 0n };
+  #waiting: PromiseWithResolvers<string | undefined> | undefined;
+
+  constructor(path: FeedPath, clock: Clock) {
+    this.#path = path;
+    this.#clock = clock;
+  }
+
+  /** Before PLAY: what comes from `receive` on is the media that is waited for. */
+  async expected(receive: () => Promise<void>): Promise<void> {
+    const { startPoints } = this.#path.counters();
+    await receive();
+    this.#before = { monoNs: this.#clock.monoNs(), startPoints };
+  }
+
+  /** Resolves to undefined when media goes on, or when nobody waits for it (`paused`); else to why it does not. */
+  async awaited(over: AbortSignal, paused: () => boolean): Promise<string | undefined> {
+    const waiting = Promise.withResolvers<string | undefined>();
+    this.#waiting = waiting;
+    using _look = this.#clock.every(lookMs, () => {
+      if (paused() || this.#goesOn()) waiting.resolve(undefined);
+    });
+    const given = waiting.promise.then((missing) => ({ missing }));
+    const result = await orAborted(given, over);
+    this.#waiting = undefined;
+    return result === undefined ? 'it played and sent nothing' : result.missing;
+  }
+
+  /** The session has failed while its media was waited for. */
+  fail(text: string): void {
+    this.#waiting?.resolve(text);
+  }
+
+  #goesOn(): boolean {
+    const { startPoints, lastRxMonoNs } = this.#path.counters();
+    return (
+      startPoints > this.#before.startPoints || lastRxMonoNs >= this.#before.monoNs + startWaitMs * 1_000_000n
+    );
+  }
+}
