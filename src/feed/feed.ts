@@ -44,7 +44,6 @@ export interface FeedOptions {
  * upstream is opened again beneath the viewers.
  */
 export class Feed implements SharedFeed, Closeable {
-  readonly presentation: Presentation;
   readonly ended: Signal<{ readonly text: string }>;
   readonly #options: FeedOptions;
   readonly #path: FeedPath;
@@ -59,6 +58,7 @@ export class Feed implements SharedFeed, Closeable {
   readonly #saidBye = new Set<number>();
   #playRequest: { readonly range: string | undefined; readonly proof: Proof | undefined } | undefined;
   #session: OriginSession;
+  #presentation: Presentation;
   /** The end of sessions that have failed. */
   #leaving: Promise<void> = Promise.resolve();
   #reconnecting: Promise<void> = Promise.resolve();
@@ -74,7 +74,7 @@ export class Feed implements SharedFeed, Closeable {
   private constructor(options: FeedOptions, path: FeedPath) {
     this.#options = options;
     this.#session = options.session;
-    this.presentation = options.presentation;
+    this.#presentation = options.presentation;
     this.#path = path;
     this.#clock = options.clock;
     this.#outages = new Outages(options.clock);
@@ -92,6 +92,11 @@ export class Feed implements SharedFeed, Closeable {
     const { tracks } = presentation;
     const path = await options.datapath.createFeed({ tracks, ringBytes, ringMs, catchUp });
     return new Feed(options, path);
+  }
+
+  /** As the origin described it last: a source that was opened again may have other parameter sets, say. */
+  get presentation(): Presentation {
+    return this.#presentation;
   }
 
   get playing(): boolean {
@@ -307,7 +312,9 @@ export class Feed implements SharedFeed, Closeable {
     if (this.#opening !== session) return failed('it was given up');
     await this.#mediaReturn.expected(() => this.#path.receive(upstream, { resume: true }));
     const played = await session.play(this.#playRequest?.range, this.#playRequest?.proof);
-    return played.ok ? { kind: 'resumed' } : failed(describeRefusal(played));
+    if (!played.ok) return failed(describeRefusal(played));
+    this.#presentation = described.value;
+    return { kind: 'resumed' };
   }
 }
 

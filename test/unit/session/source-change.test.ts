@@ -57,6 +57,13 @@ async function changed(before: Partial<Description>, now: Partial<Description>):
   return stage;
 }
 
+/** The description that the next viewer gets. */
+async function toldAnew(stage: Stage): Promise<Uint8Array> {
+  const told = await stage.monitor.describe(caller(2), target, { uri: target.url, authorization: undefined });
+  assert.ok(told.ok);
+  return told.value.description;
+}
+
 type Case = readonly [what: string, before: Partial<Description>, now: Partial<Description>];
 
 const followed: readonly Case[] = [
@@ -179,6 +186,7 @@ describe('Feed: a source that comes back changed', () => {
       assert.equal(stage.monitor.feeds()[0]?.feed?.reconnecting, false);
       assert.deepEqual(stage.sessions[1]?.requests, ['DESCRIBE -', 'SETUP 0 -', 'SETUP 1 -', 'PLAY -']);
       assert.deepEqual(stage.paths[0]?.calls, ['play']);
+      assert.deepEqual(await toldAnew(stage), described(now).description);
     });
   }
 
@@ -197,11 +205,6 @@ describe('Feed: a source that comes back changed', () => {
 
   it('is there for a new viewer, as it is now', async () => {
     const stage = await changed(aac(aacHbr), aac(aacHbr, '/6'));
-    const again = await stage.monitor.describe(caller(2), target, {
-      uri: target.url,
-      authorization: undefined,
-    });
-    assert.ok(again.ok);
-    assert.match(Buffer.from(again.value.description).toString(), /mpeg4-generic\/48000\/6/);
+    assert.match(Buffer.from(await toldAnew(stage)).toString(), /mpeg4-generic\/48000\/6/);
   });
 });
