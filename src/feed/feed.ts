@@ -192,7 +192,6 @@ export class Feed implements SharedFeed, Closeable {
   }
 
   #take(session: OriginSession): void {
-    this.#saidBye.clear();
     this.#listening[Symbol.dispose]();
     this.#session = session;
     this.#listening = this.#listen(session);
@@ -275,17 +274,23 @@ export class Feed implements SharedFeed, Closeable {
     this.#leaving = Promise.all([this.#leaving, ending]).then(() => {});
   }
 
+  /** The track that decides where viewers start, as the engine knows it, is received: the first with pictures, else any. */
+  get #hasStarts(): boolean {
+    const video = this.presentation.tracks.find((track) => track.video);
+    return video === undefined || this.#setupProofs.has(video.index);
+  }
+
   /** One attempt: the same requests again, with the signatures they had, until media goes on. */
   async #resume(openMs: number, over: AbortSignal): Promise<ResumeAttempt> {
     const session = this.#options.openSession();
     this.#opening = session;
     const replaying = this.#replay(session).catch((error) => failed(describeError(error)));
     const inTime = await orAborted(within(replaying, openMs, this.#clock), over);
-    const opened = inTime ? await replaying : failed(`it was not opened within ${openMs} ms`);
+    const opened = inTime ? await replaying : failed('it did not answer in time');
     this.#opening = undefined;
     if (opened.kind !== 'resumed' || over.aborted) {
       this.#end(session);
-      return opened;
+      return opened.kind === 'resumed' ? failed('it answered too late') : opened;
     }
     this.#take(session);
     this.#playedMonoNs = this.#clock.monoNs();
@@ -310,7 +315,8 @@ export class Feed implements SharedFeed, Closeable {
     }
     // Answers may still come to an attempt that was given up: the next one is under way.
     if (this.#opening !== session) return failed('it was given up');
-    await this.#mediaReturn.expected(() => this.#path.receive(upstream, { resume: true }));
+    this.#saidBye.clear();
+    await this.#mediaReturn.expected(this.#hasStarts, () => this.#path.receive(upstream, { resume: true }));
     const played = await session.play(this.#playRequest?.range, this.#playRequest?.proof);
     if (!played.ok) return failed(describeRefusal(played));
     this.#presentation = described.value;

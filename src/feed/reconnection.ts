@@ -38,16 +38,16 @@ export async function reconnect(options: {
   const over = AbortSignal.any([signal, patience.signal]);
   let text = 'it did not answer';
   let pauseMs = firstPauseMs;
-  for (let openMs = firstOpenMs; ; openMs *= 2) {
+  const longestOpenMs = Math.max(firstOpenMs, options.patienceMs);
+  for (let openMs = firstOpenMs; ; openMs = Math.min(2 * openMs, longestOpenMs)) {
     const jitteredMs = pauseMs * (1 - jitter.from - (jitter.to - jitter.from) * random());
     await orAborted(clock.sleep(jitteredMs, over), over);
     if (over.aborted) break;
     const result = await attempt(openMs, over);
     signal.throwIfAborted();
     if (result.kind === 'resumed') return undefined;
-    if (over.aborted) break;
     text = result.text;
-    if (result.kind === 'hopeless') break;
+    if (over.aborted || result.kind === 'hopeless') break;
     pauseMs = Math.min(2 * pauseMs, longestPauseMs);
   }
   signal.throwIfAborted();

@@ -346,13 +346,13 @@ export class Stage {
     return this.sessions.flatMap(({ requests }) => requests);
   }
 
-  /** A viewer that does what players do: describe, set both tracks up, play. */
-  async watch(who: Caller, authorization?: string) {
+  /** A viewer that does what players do: describe, set the tracks up, play. */
+  async watch(who: Caller, authorization?: string, tracks: readonly number[] = [0, 1]) {
     const described = await this.monitor.describe(who, target, proof(authorization));
     if (!described.ok) return described;
     const joined = await this.monitor.join(who, target, proof(authorization));
     if (!joined.ok) return joined;
-    for (const track of [0, 1]) {
+    for (const track of tracks) {
       const setUp = await joined.value.setup(track, proof(authorization));
       if (!setUp.ok) return setUp;
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { reconnect } from '../../../src/feed/reconnection.ts';
 import { done, TerminateCause } from '../../../src/protocol/index.ts';
-import { caller, originSays, presentation, proof, Stage, settled } from './scripted.ts';
+import { caller, HandClock, originSays, presentation, proof, Stage, settled, target } from './scripted.ts';
 
 /** A stage with one viewer whose source sends until now. */
 async function watching(stage = new Stage()) {
@@ -111,6 +112,62 @@ describe('Feed: a source that fails', () => {
     await stage.clock.pass(100);
     assert.equal(stage.sessions.length, 2);
     assert.equal(feedOf(stage)?.reconnecting, false);
+  });
+
+  it('is back with its first packet where nobody asked for its pictures', async () => {
+    const stage = new Stage();
+    assert.ok((await stage.monitor.describe(caller(1), target, proof())).ok);
+    // Of a source that needs no viewer's signature all tracks would be set up.
+    const [first] = stage.sessions;
+    assert.ok(first);
+    first.signsItself = false;
+    assert.ok((await stage.watch(caller(1), undefined, [1])).ok);
+    stage.lastRxMonoNs = stage.clock.monoNs();
+    stage.sends = 'nothing';
+    stage.sessions.at(-1)?.ended.emit({ text: 'scripted' });
+    await stage.clock.pass(1000);
+    assert.equal(feedOf(stage)?.reconnecting, true);
+    stage.lastRxMonoNs = stage.clock.monoNs();
+    await stage.clock.pass(250);
+    assert.equal(feedOf(stage)?.reconnecting, false);
+    assert.deepEqual(stage.sessions.at(-1)?.requests, ['DESCRIBE -', 'SETUP 1 -', 'PLAY -']);
+  });
+
+  it('is tried again when it says goodbye before it has answered PLAY', async () => {
+    const { stage } = await watching();
+    stage.sends = 'nothing';
+    const playing = Promise.withResolvers<void>();
+    const { play } = stage.script;
+    stage.script.play = async (...asked) => {
+      await playing.promise;
+      return await play(...asked);
+    };
+    stage.sessions[0]?.ended.emit({ text: 'scripted' });
+    await stage.clock.pass(1000);
+    for (const track of [0, 1]) stage.bye.emit({ track });
+    playing.resolve();
+    stage.sends = 'media';
+    await stage.clock.pass(1000);
+    assert.equal(stage.sessions.length, 3);
+    assert.equal(feedOf(stage)?.reconnecting, false);
+  });
+
+  it('is given no more time for one attempt than the patience, however often it has failed', async () => {
+    const clock = new HandClock();
+    const given: number[] = [];
+    const failure = reconnect({
+      clock,
+      patienceMs: 3_600_000,
+      signal: new AbortController().signal,
+      random: () => 1,
+      attempt: async (openMs) => {
+        given.push(openMs);
+        return given.length < 40 ? { kind: 'failed', text: 'scripted' } : { kind: 'resumed' };
+      },
+    });
+    await clock.pass(80_000);
+    assert.equal(await failure, undefined);
+    assert.equal(given.at(-1), 3_600_000);
   });
 
   it('ends its viewers when the patience is over while it answers PLAY and sends nothing', async () => {
