@@ -144,6 +144,7 @@ export class Feed implements SharedFeed, Closeable {
     if (this.#closing) return session.close();
     const before = this.#session;
     this.#take(session);
+    this.#saidBye.clear();
     this.#setups.clear();
     this.#setupProofs.clear();
     await before.close();
@@ -199,7 +200,8 @@ export class Feed implements SharedFeed, Closeable {
 
   /** Packets that do not come are a failure as well: an origin may lose its power without a word. */
   #watchSilence(): void {
-    if (this.#paused) return;
+    // One that is being opened again has not been asked to send yet.
+    if (this.#paused || this.#opening !== undefined) return;
     const silentMs = this.#silentMs;
     if (silentMs >= this.#options.times().silenceMs) this.#lost(`no packet for ${silentMs} ms`);
   }

@@ -152,6 +152,20 @@ describe('Feed: a source that fails', () => {
     assert.equal(feedOf(stage)?.reconnecting, false);
   });
 
+  it('is not silent while it has not answered PLAY, however long it has been away', async () => {
+    const { stage } = await watching();
+    stage.random = () => 1;
+    const { play } = stage.script;
+    stage.script.play = async (...asked) => {
+      await stage.clock.sleep(1000);
+      return await play(...asked);
+    };
+    // Noticed by its silence: what it does not send now makes that no longer.
+    await stage.clock.pass(8000);
+    assert.equal(stage.sessions.length, 2);
+    assert.equal(feedOf(stage)?.reconnecting, false);
+  });
+
   it('is given no more time for one attempt than the patience, however often it has failed', async () => {
     const clock = new HandClock();
     const given: number[] = [];
