@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { done, type Presentation, TerminateCause } from '../../../src/protocol/index.ts';
-import { readPresentation } from '../../../src/protocol/rtsp/origin/presentation.ts';
-import { Headers } from '../../../src/protocol/rtsp/wire/index.ts';
+import { presentationOf } from '../protocol/rtsp/presentation-of.ts';
 import { caller, Stage, settled, target } from './scripted.ts';
 
 /** What a description has; each item is one or more lines. */
@@ -29,19 +28,7 @@ const aacHbr =
 function described(parts: Partial<Description>): Presentation {
   const usual = { session: '', video: track('video', 'H264/90000'), audio: track('audio', 'opus/48000/2') };
   const { session, video, audio, more } = { ...usual, more: '', ...parts };
-  const read = readPresentation(
-    {
-      kind: 'response',
-      status: 200,
-      phrase: 'OK',
-      version: 'RTSP/1.0',
-      headers: Headers.of([['Content-Type', 'application/sdp']]),
-      body: Buffer.from(`v=0\r\ns=Live\r\n${session}${video}${audio}${more}`),
-    },
-    target.url,
-  );
-  assert.ok(read.ok);
-  return read.value;
+  return presentationOf(`v=0\r\ns=Live\r\n${session}${video}${audio}${more}`, target.url);
 }
 
 /** A stage with one viewer who knows `before`, and whose source has come back with `now`. */

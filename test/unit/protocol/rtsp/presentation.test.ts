@@ -1,24 +1,11 @@
 import assert from 'node:assert/strict';
 import type { TrackOptions } from '#hal';
-import { readPresentation } from '../../../../src/protocol/rtsp/origin/presentation.ts';
-import { Headers } from '../../../../src/protocol/rtsp/wire/index.ts';
-import { bytesOf } from './message-cases.ts';
+import { presentationOf } from './presentation-of.ts';
 
 /** What the datapath is told of the tracks that an origin describes so. */
 function tracksOf(description: string): readonly TrackOptions[] {
-  const read = readPresentation(
-    {
-      kind: 'response',
-      status: 200,
-      phrase: 'OK',
-      version: 'RTSP/1.0',
-      headers: Headers.of([['Content-Type', 'application/sdp']]),
-      body: bytesOf(description),
-    },
-    'rtsp://origin.example.net/live',
-  );
-  assert.ok(read.ok);
-  return read.value.tracks.map(({ clockRateHz, codec, video }) => ({ clockRateHz, codec, video }));
+  const { tracks } = presentationOf(description, 'rtsp://origin.example.net/live');
+  return tracks.map(({ clockRateHz, codec, video }) => ({ clockRateHz, codec, video }));
 }
 
 describe('what an origin presents', () => {
