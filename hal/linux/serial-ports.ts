@@ -130,8 +130,12 @@ class LinuxSerialPort implements SerialPort {
     }
   }
 
-  /** Waits; also ends when waiting is given up, or the device is gone: the next call to the kernel tells which. */
+  /**
+   * Waits; also ends when waiting is given up, or the device is gone: the next call to the kernel tells which. Nobody would end a wait
+   * that begins when the port is being closed already: the call to the kernel before it was under way until then.
+   */
   #until(event: 'readable' | 'writable'): Promise<void> {
+    if (this.#closing !== undefined) return Promise.resolve();
     return new Promise((resolve) => {
       this.#waits[event] = resolve;
       this.#arm();

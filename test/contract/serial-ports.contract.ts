@@ -52,6 +52,17 @@ export function serialPortsContract(makeWorld: () => Promise<SerialWorld>): void
     assert.equal(String(await received(again.stream, 1)), 'x');
   });
 
+  it('is closed while a reading and a writing have just begun', async () => {
+    await using world = await makeWorld();
+    const port = await world.ports.open({ path: world.path, baud });
+    port.stream.read();
+    // More than the far end, where nobody reads, has room for.
+    port.stream.write(Buffer.alloc(300_000));
+    await port.close();
+    await using again = await world.ports.open({ path: world.path, baud });
+    assert.equal(again.lostBecause, undefined);
+  });
+
   it('says that there is no such port', async () => {
     await using world = await makeWorld();
     await assert.rejects(world.ports.open({ path: `${world.path}-not`, baud }), (error) => {
