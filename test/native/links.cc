@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "feed-rig.h"
 
@@ -135,6 +137,62 @@ TEST("a link that is full costs its viewers packets, counted, in turn, and nobod
   const auto [least, most] = leastAndMost();
   CHECK(most < 3 * least);
   CHECK_EQ(world.counter(here->slot, ViewerCounter::droppedPackets), 0U);
+}
+
+TEST("on a full link viewers are spared pictures that no other one needs, counted as such") {
+  World world;
+  FeedRig rig(world);
+  rig.send(0, rig.video(true));
+  const NarrowLink link(rig, "250kbit", "5", 1);
+  const auto& [id, slot] = link.viewers[0];
+  std::uint64_t packets = 1;
+  const auto spared = [&] { return world.counter(slot, ViewerCounter::skippedNonReferencePackets); };
+  while (spared() == 0 && packets < 10'000) {
+    // Far more than the link carries in the time that a packet may wait; every other picture is a disposable one.
+    std::vector<Bytes> burst;
+    for (std::size_t i = 0; i < 60; ++i) {
+      burst.push_back(rig.video(false, 1000 + i));
+      // nal_ref_idc 0.
+      if (i % 2 == 1) burst.back()[12] = 0x01;
+    }
+    rig.burst(0, burst);
+    packets += burst.size();
+    const auto settled = [&] {
+      return world.counter(slot, ViewerCounter::txPackets) + world.counter(slot, ViewerCounter::droppedPackets) + spared() >= packets;
+    };
+    World::awaitTrue(settled, "all settled");
+  }
+  CHECK(spared() > 0);
+  CHECK_EQ(world.counter(slot, ViewerCounter::txPackets) + world.counter(slot, ViewerCounter::droppedPackets) + spared(), packets);
+}
+
+TEST("on a full link a viewer who loses packets goes on at the start point that waits behind them") {
+  World world;
+  FeedRig rig(world);
+  rig.send(0, rig.video(true));
+  const NarrowLink link(rig, "250kbit", "5", 1);
+  const auto& [id, slot] = link.viewers[0];
+  std::uint64_t packets = 1;
+  const auto skips = [&] { return world.counter(slot, ViewerCounter::startPointSkips); };
+  while (skips() == 0 && packets < 10'000) {
+    const auto burst = [&](std::size_t count, bool start) {
+      std::vector<Bytes> all;
+      for (std::size_t i = 0; i < count; ++i) all.push_back(rig.video(start, 1000 + i));
+      rig.burst(0, all);
+      packets += count;
+    };
+    burst(50, false);
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+    // These do not wait for too long when those before them do, and show nothing without them.
+    burst(5, false);
+    burst(1, true);
+    const auto settled = [&] {
+      return world.counter(slot, ViewerCounter::txPackets) + world.counter(slot, ViewerCounter::droppedPackets) >= packets;
+    };
+    World::awaitTrue(settled, "all settled");
+  }
+  CHECK_EQ(skips(), 1U);
+  CHECK_EQ(world.counter(slot, ViewerCounter::txPackets) + world.counter(slot, ViewerCounter::droppedPackets), packets);
 }
 
 namespace {

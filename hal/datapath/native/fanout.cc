@@ -1,6 +1,7 @@
 #include "fanout.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir {
 
@@ -12,6 +13,8 @@ namespace {
  * overloaded. What is older than this comes from a link that is.
  */
 constexpr std::int64_t kMaxWaitNs = 250 * kNsPerMs;
+/** Before anything has to be dropped, pictures that no other one needs are left out: the link may have room for the others. */
+constexpr std::int64_t kSpareNs = kMaxWaitNs / 2;
 /** Viewers may be reached by several links: one that is full must not hold up those on others, nor be tried by all its viewers. */
 constexpr std::size_t kFullInARow = 4;
 /** About as many milliseconds. */
@@ -286,31 +289,52 @@ void FanoutGroup::onRoom(std::int64_t nowNs) {
 /** Sends one viewer the next run that it is due. */
 Pressure FanoutGroup::sendNext(std::size_t index, std::int64_t nowNs) {
   Member& member = members_[index];
+  const bool spares = nowNs - ring_.entry(member.due).arrivalNs > kSpareNs;
+  const auto leavesOut = [spares](const RingEntry& entry) { return spares && entry.disposable; };
   Pressure pressure = Pressure::none;
   std::uint64_t reached = given_;
-  cutRuns(ring_, member.due, given_, track_, PacketKind::rtp, run_, [&](Run& run) {
+  std::size_t got = 0;
+  cutRuns(ring_, member.due, given_, track_, PacketKind::rtp, run_, leavesOut, [&](Run& run) {
     const SendStop stop = rtp_.send(run, pair_, PacketKind::rtp, index, index + 1, nowNs);
     pressure = stop.pressure;
-    const std::size_t got = pressure == Pressure::none ? run.count() : stop.packets;
-    member.ordinal += static_cast<std::uint32_t>(got);
+    got = pressure == Pressure::none ? run.count() : stop.packets;
     reached = run.position(got);
     return false;
   });
-  member.due = reached;
+  const std::uint32_t leftOut = pass(member, reached) - static_cast<std::uint32_t>(got);
+  if (leftOut > 0) member.counters.add(ViewerCounter::skippedNonReferencePackets, leftOut);
   return pressure;
 }
 
 void FanoutGroup::dropOverdue(Member& member, std::int64_t nowNs) {
   std::uint64_t position = std::max(member.due, ring_.tail());
   while (position < given_ && nowNs - ring_.entry(position).arrivalNs > kMaxWaitNs) ++position;
-  if (position > member.due) drop(member, position);
+  if (position == member.due) return;
+  // What comes before a start point that waits already is decoded from what is dropped: nobody could show it.
+  const std::uint64_t start = startFrom(position);
+  if (start > position) member.counters.add(ViewerCounter::startPointSkips, 1);
+  drop(member, start);
+}
+
+/** The first start point of the track that waits at `position` or behind it; `position` where there is none. */
+std::uint64_t FanoutGroup::startFrom(std::uint64_t position) const {
+  const std::uint64_t newest = ring_.beginning();
+  if (newest >= given_ || newest < position || ring_.entry(newest).track != track_) return position;
+  for (std::uint64_t at = position; at < newest; ++at) {
+    if (ring_.entry(at).start) return at;
+  }
+  return newest;
 }
 
 void FanoutGroup::drop(Member& member, std::uint64_t upTo) {
+  member.counters.add(ViewerCounter::droppedPackets, pass(member, upTo));
+}
+
+/** Moves its place forward. Returns how many packets it has passed. */
+std::uint32_t FanoutGroup::pass(Member& member, std::uint64_t upTo) {
   const std::uint32_t ordinal = ring_.ordinalAt(track_, std::max(upTo, ring_.tail()));
-  member.counters.add(ViewerCounter::droppedPackets, ordinal - member.ordinal);
   member.due = upTo;
-  member.ordinal = ordinal;
+  return ordinal - std::exchange(member.ordinal, ordinal);
 }
 
 }  // namespace weir

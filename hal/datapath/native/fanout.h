@@ -42,7 +42,8 @@ struct CountedLeg {
  * serves them all. What the socket
  * or the link has no room for waits in the ring, where it costs nothing: each viewer then has a place of its own, and
  * as room comes they are served in turn, a run each, until none is behind. So a burst goes out in slices as
- * large as the send buffer. What has waited for too long is dropped.
+ * large as the send buffer. Whoever waits for long is spared pictures that no other one needs; what has waited for too
+ * long is dropped, up to the next start point where that has come.
  */
 class FanoutGroup final : UdpPair::RoomWaiter {
  public:
@@ -92,7 +93,9 @@ class FanoutGroup final : UdpPair::RoomWaiter {
   void fallBehind(std::size_t stopped);
   Pressure sendNext(std::size_t index, std::int64_t nowNs);
   void dropOverdue(Member& member, std::int64_t nowNs);
+  [[nodiscard]] std::uint64_t startFrom(std::uint64_t position) const;
   void drop(Member& member, std::uint64_t upTo);
+  std::uint32_t pass(Member& member, std::uint64_t upTo);
 
   UdpPair& pair_;
   std::uint32_t track_;

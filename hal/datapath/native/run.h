@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include "ring.h"
 
@@ -73,14 +74,17 @@ class RunEnd {
   std::uint64_t end_ = 0;
 };
 
-/** Cuts what [from, to) of the ring holds of one track and kind into runs and gives each of them to `emit`, until that says false. */
-template <class Emit>
+/**
+ * Cuts what [from, to) of the ring holds of one track and kind into runs, without what `leavesOut` says so of, and gives each of them
+ * to `emit`, until that says false.
+ */
+template <class LeavesOut, class Emit>
 void cutRuns(const Ring& ring, std::uint64_t from, std::uint64_t to, std::uint32_t track, PacketKind kind, Run& run,
-             Emit&& emit) {
+             LeavesOut&& leavesOut, Emit&& emit) {
   run.clear();
   for (std::uint64_t position = from; position < to; ++position) {
     const RingEntry& entry = ring.entry(position);
-    if (entry.track != track || entry.kind != kind) continue;
+    if (entry.track != track || entry.kind != kind || leavesOut(entry)) continue;
     const std::uint8_t* packet = ring.data(entry);
     if (run.add(packet, entry.length, position)) continue;
     if (!emit(run)) return;
@@ -88,6 +92,13 @@ void cutRuns(const Ring& ring, std::uint64_t from, std::uint64_t to, std::uint32
     run.add(packet, entry.length, position);
   }
   if (run.count() > 0) emit(run);
+}
+
+/** All of it. */
+template <class Emit>
+void cutRuns(const Ring& ring, std::uint64_t from, std::uint64_t to, std::uint32_t track, PacketKind kind, Run& run,
+             Emit&& emit) {
+  cutRuns(ring, from, to, track, kind, run, [](const RingEntry&) { return false; }, std::forward<Emit>(emit));
 }
 
 }  // namespace weir
