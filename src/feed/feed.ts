@@ -5,7 +5,7 @@ import type { FeedViewer, SharedFeed } from '../session/index.ts';
 import { MediaReturn } from './media-return.ts';
 import { Once } from './once.ts';
 import { type OutageCounters, Outages } from './outages.ts';
-import { oneAttemptMs, orAborted, type ResumeAttempt, reconnect } from './reconnection.ts';
+import { oneAttemptMs, orAborted, Pauses, type ResumeAttempt, reconnect } from './reconnection.ts';
 import { canFollow } from './same-presentation.ts';
 
 const watchMs = 500;
@@ -50,6 +50,7 @@ export class Feed implements SharedFeed, Closeable {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #outages: Outages;
+  readonly #pauses = new Pauses();
   readonly #stop = new AbortController();
   readonly #setups = new Once<number>();
   readonly #plays = new Once<'play'>();
@@ -68,6 +69,8 @@ export class Feed implements SharedFeed, Closeable {
   #listening: Disposable;
   #watch: Disposable | undefined;
   #playedMonoNs = 0n;
+  /** Since when media comes without an outage. */
+  #backMonoNs = 0n;
   #paused = false;
   #closing: Promise<void> | undefined;
 
@@ -208,8 +211,11 @@ export class Feed implements SharedFeed, Closeable {
 
   /** Since the last packet, or since PLAY. */
   get #silentMs(): number {
-    const ageMs = (monoNs: bigint) => Number((this.#clock.monoNs() - monoNs) / 1_000_000n);
-    return Math.min(ageMs(this.#path.counters().lastRxMonoNs), ageMs(this.#playedMonoNs));
+    return Math.min(this.#ageMs(this.#path.counters().lastRxMonoNs), this.#ageMs(this.#playedMonoNs));
+  }
+
+  #ageMs(monoNs: bigint): number {
+    return Number((this.#clock.monoNs() - monoNs) / 1_000_000n);
   }
 
   /** One source may leave and the others go on (RFC 3550 s.6.6): the upstream is over when all its tracks are. */
@@ -234,6 +240,7 @@ export class Feed implements SharedFeed, Closeable {
     const silentMs = this.#paused ? 0 : this.#silentMs;
     this.#outages.begin(this.#clock.monoNs() - BigInt(silentMs) * 1_000_000n);
     this.#log.warn('source lost', { text });
+    this.#pauses.beginAnew(this.#ageMs(this.#backMonoNs) - silentMs);
     // Silence may have taken all of the patience: a source is tried once at least.
     const leftMs = Math.max(patienceMs - silentMs, Math.min(patienceMs, oneAttemptMs));
     this.#reconnecting = this.#reconnect(leftMs).catch((error) => {
@@ -246,6 +253,7 @@ export class Feed implements SharedFeed, Closeable {
     const failure = await reconnect({
       clock: this.#clock,
       patienceMs,
+      pauses: this.#pauses,
       signal: this.#stop.signal,
       random: this.#options.random ?? Math.random,
       attempt: (openMs, over) => this.#resume(openMs, over),
@@ -255,6 +263,7 @@ export class Feed implements SharedFeed, Closeable {
       return;
     }
     this.#outages.end();
+    this.#backMonoNs = this.#clock.monoNs();
     this.#log.info('source is back', { ...this.#outages.counters() });
   }
 

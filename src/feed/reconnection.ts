@@ -10,8 +10,27 @@ const firstOpenMs = 4000;
  */
 const jitter = { from: 0.05, to: 0.25 };
 
+/** Media that went on for less is no reason to ask at once again: a source may send a picture and hang up, over and over. */
+const steadyMs = 1000;
+
 /** Time for a pause and an attempt. */
 export const oneAttemptMs = firstPauseMs + firstOpenMs;
+
+/** The pauses before attempts, each twice the one before. They outlast an outage, unless the source was back for long enough. */
+export class Pauses {
+  #nextMs = firstPauseMs;
+
+  next(): number {
+    const pauseMs = this.#nextMs;
+    this.#nextMs = Math.min(2 * pauseMs, longestPauseMs);
+    return pauseMs;
+  }
+
+  /** The source fails again, after so much time with media. */
+  beginAnew(mediaMs: number): void {
+    if (mediaMs >= steadyMs) this.#nextMs = firstPauseMs;
+  }
+}
 
 /** How one attempt to open the upstream again came out. */
 export type ResumeAttempt =
@@ -22,12 +41,13 @@ export type ResumeAttempt =
 
 /**
  * Attempts until one succeeds, one is hopeless, or the patience is over: after 0.25 s, then twice as long each time, up
- * to 2 s. An attempt gets the time it has to open the session, and a signal that ends it with the patience. Resolves to
+ * to 2 s (`pauses`). An attempt gets the time it has to open the session, and a signal that ends it with the patience. Resolves to
  * undefined when resumed, else to why not. Rejects with the signal's reason when aborted.
  */
 export async function reconnect(options: {
   readonly clock: Clock;
   readonly patienceMs: number;
+  readonly pauses: Pauses;
   readonly signal: AbortSignal;
   readonly random: () => number;
   readonly attempt: (openMs: number, over: AbortSignal) => Promise<ResumeAttempt>;
@@ -37,10 +57,9 @@ export async function reconnect(options: {
   using _end = clock.after(options.patienceMs, () => patience.abort());
   const over = AbortSignal.any([signal, patience.signal]);
   let text = 'it did not answer';
-  let pauseMs = firstPauseMs;
   const longestOpenMs = Math.max(firstOpenMs, options.patienceMs);
   for (let openMs = firstOpenMs; ; openMs = Math.min(2 * openMs, longestOpenMs)) {
-    const jitteredMs = pauseMs * (1 - jitter.from - (jitter.to - jitter.from) * random());
+    const jitteredMs = options.pauses.next() * (1 - jitter.from - (jitter.to - jitter.from) * random());
     await orAborted(clock.sleep(jitteredMs, over), over);
     if (over.aborted) break;
     const result = await attempt(openMs, over);
@@ -48,7 +67,6 @@ export async function reconnect(options: {
     if (result.kind === 'resumed') return undefined;
     text = result.text;
     if (over.aborted || result.kind === 'hopeless') break;
-    pauseMs = Math.min(2 * pauseMs, longestPauseMs);
   }
   signal.throwIfAborted();
   return text;

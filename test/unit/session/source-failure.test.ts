@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { reconnect } from '../../../src/feed/reconnection.ts';
+import { Pauses, reconnect } from '../../../src/feed/reconnection.ts';
 import { done, TerminateCause } from '../../../src/protocol/index.ts';
 import { caller, HandClock, originSays, presentation, proof, Stage, settled, target } from './scripted.ts';
 
@@ -166,12 +166,32 @@ describe('Feed: a source that fails', () => {
     assert.equal(feedOf(stage)?.reconnecting, false);
   });
 
+  it('is asked after growing pauses when it is back for a moment only, and at once after it has sent for a while', async () => {
+    const { stage } = await watching();
+    stage.random = () => 0;
+    const askedAfterMs = async (mediaMs: number) => {
+      await stage.clock.pass(mediaMs, 1);
+      stage.lastRxMonoNs = stage.clock.monoNs();
+      const failedNs = stage.clock.monoNs();
+      const asked = stage.openedMonoNs.length;
+      stage.sessions.at(-1)?.ended.emit({ text: 'scripted' });
+      await settled();
+      while (stage.openedMonoNs.length === asked) await stage.clock.pass(1, 1);
+      while (feedOf(stage)?.reconnecting) await stage.clock.pass(1, 1);
+      return Number(((stage.openedMonoNs.at(-1) ?? 0n) - failedNs) / 1_000_000n);
+    };
+    const pausesMs: number[] = [];
+    for (const mediaMs of [900, 900, 0, 0, 0, 1000, 0]) pausesMs.push(await askedAfterMs(mediaMs));
+    assert.deepEqual(pausesMs, [238, 475, 950, 1900, 1900, 238, 475]);
+  });
+
   it('is given no more time for one attempt than the patience, however often it has failed', async () => {
     const clock = new HandClock();
     const given: number[] = [];
     const failure = reconnect({
       clock,
       patienceMs: 3_600_000,
+      pauses: new Pauses(),
       signal: new AbortController().signal,
       random: () => 1,
       attempt: async (openMs) => {
