@@ -28,7 +28,7 @@ describe('image: a gateway that was just flashed', function () {
     flashed = await identifiersOn(disk);
     world = await createLabWorld({ viewers: 2 });
     await makeRoomForGateway(world);
-    gateway = await Gateway.start(world.box, disk);
+    gateway = await Gateway.start(world.box, disk, { inside: true });
   });
   after(async () => {
     await gateway?.cutPower();
@@ -75,11 +75,16 @@ describe('image: a gateway that was just flashed', function () {
     assert.equal(plays.length, 1, 'the origin was asked more than once');
     const shown = await technician.command('show viewers | no-more');
     for (const { address4 } of world.viewers) assert.ok(shown.includes(address4), shown);
-    const { fanOut } = JSON.parse(await technician.command('show relay | json | no-more')) as {
-      fanOut: { by: string; why?: string; clonedPackets: string };
+    const fanOut = async () => {
+      const shown = JSON.parse(await technician.command('show relay | json | no-more'));
+      return shown.fanOut as { by: string; why?: string; clonedPackets: string };
     };
-    assert.deepEqual([fanOut.by, fanOut.why], ['clones', undefined]);
-    assert.ok(Number(fanOut.clonedPackets) > 0, 'nothing was cloned');
+    const { by, why } = await fanOut();
+    assert.deepEqual([by, why], ['clones', undefined]);
+    // Not before both have caught up.
+    for (const until = Date.now() + answersWithinMs; Number((await fanOut()).clonedPackets) === 0; ) {
+      assert.ok(Date.now() < until, 'nothing was cloned');
+    }
 
     for (const viewer of [one, two]) {
       viewer.command({ command: 'teardown' });
@@ -97,6 +102,11 @@ describe('image: a gateway that was just flashed', function () {
       assert.ok(Date.now() < until, `RADIUS got ${JSON.stringify(radius.rows())}`);
     }
     for (const { acctoutputoctets } of stops()) assert.ok((acctoutputoctets ?? 0) > 0);
+  });
+
+  it('has queues that tell a sender when they are full', async () => {
+    const queue = await gateway.inside.run('cat /proc/sys/net/core/default_qdisc', answersWithinMs);
+    assert.equal(queue, 'pfifo_fast\n');
   });
 
   it('has given its data the whole disk, and needs less than 224 MiB of memory', async () => {
