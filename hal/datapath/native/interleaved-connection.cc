@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
 constexpr int kReadsPerTurn = 4;
+/** Of a source's frames most reads leave a piece, and the next takes it up; what a longer message took is given back. */
+constexpr std::size_t kKeptBytes = 64 * 1024;
 constexpr std::uint32_t kMaxMessagesOut = 32;
 constexpr std::uint64_t kMaxMessageBytesOut = 64 * 1024;
 /** More than this unsent in the kernel makes a slow viewer only later, not better. */
@@ -128,7 +130,7 @@ void InterleavedConnection::parse(ByteView fresh) {
   unparsed_.insert(unparsed_.end(), fresh.begin(), fresh.end());
   const std::size_t used = parseWhole(unparsed_);
   unparsed_.erase(unparsed_.begin(), unparsed_.begin() + static_cast<std::ptrdiff_t>(used));
-  if (unparsed_.empty()) unparsed_.shrink_to_fit();
+  if (unparsed_.empty() && unparsed_.capacity() > kKeptBytes) unparsed_.shrink_to_fit();
 }
 
 std::size_t InterleavedConnection::parseWhole(ByteView data) {

@@ -49,18 +49,20 @@ void Loop::Watch::again(std::uint32_t events) {
   state_->again |= events;
 }
 
+Loop::Timer::Timer(Loop& loop, Callback<void()> due) : loop_(loop), due_(std::move(due)) {
+  Timers one{{{}, this}};
+  node_ = one.extract(one.begin());
+}
+
 void Loop::Timer::armAt(std::int64_t monoNs) {
   cancel();
   // Never due in the turn that armed it: one that re-arms itself at once cannot hold the loop.
-  key_ = {std::max(monoNs, loop_.nowNs_ + 1), loop_.armings_++};
-  loop_.timers_.emplace(key_, this);
-  armed_ = true;
+  node_.key() = {std::max(monoNs, loop_.nowNs_ + 1), loop_.armings_++};
+  place_ = loop_.timers_.insert(std::move(node_)).position;
 }
 
 void Loop::Timer::cancel() {
-  if (!armed_) return;
-  loop_.timers_.erase(key_);
-  armed_ = false;
+  if (armed()) node_ = loop_.timers_.extract(place_);
 }
 
 Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), nowNs_(monoNs()) {}

@@ -66,24 +66,29 @@ class Loop {
     std::uint32_t events_ = 0;
   };
 
-  /** Calls back once per arming. The callback must not destroy its own timer: defer that. */
+  class Timer;
+  /** Those that are armed, by when they are due; of the same time the one that was armed first. */
+  using Timers = std::map<std::pair<std::int64_t, std::uint64_t>, Timer*>;
+
+  /** Calls back once per arming. The callback must not destroy its own timer: defer that. Arming does not allocate. */
   class Timer {
    public:
-    Timer(Loop& loop, Callback<void()> due) : loop_(loop), due_(std::move(due)) {}
+    Timer(Loop& loop, Callback<void()> due);
     Timer(const Timer&) = delete;
     Timer& operator=(const Timer&) = delete;
     ~Timer() { cancel(); }
     void armAt(std::int64_t monoNs);
     void armIn(std::int64_t delayNs) { armAt(loop_.nowNs() + delayNs); }
     void cancel();
-    [[nodiscard]] bool armed() const { return armed_; }
+    [[nodiscard]] bool armed() const { return node_.empty(); }
 
    private:
     friend class Loop;
     Loop& loop_;
     Callback<void()> due_;
-    std::pair<std::int64_t, std::uint64_t> key_{};
-    bool armed_ = false;
+    /** It is here while it is not armed, else where `place_` says. */
+    Timers::node_type node_;
+    Timers::iterator place_;
   };
 
   Loop();
@@ -129,7 +134,7 @@ class Loop {
   bool stopping_ = false;
   AwakeBudget awake_;
   std::uint64_t armings_ = 0;
-  std::map<std::pair<std::int64_t, std::uint64_t>, Timer*> timers_;
+  Timers timers_;
   std::vector<Callback<void()>> deferred_;
   std::vector<BatchEnd*> batchEnds_;
   std::vector<Watch::State*> again_;
