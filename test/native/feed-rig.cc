@@ -105,6 +105,7 @@ std::unique_ptr<FeedRig::TcpViewer> FeedRig::addTcp(std::uint32_t startWaitMs, i
   viewer->connectionSlot = world.newSlot();
   auto [peer, fd] = TcpPeer::pair(receiveBytes);
   viewer->peer = std::move(peer);
+  viewer->engineFd = fd;
   AdoptOptions adopt;
   adopt.fd = fd;
   adopt.limits = {8192, 65'536};

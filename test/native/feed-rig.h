@@ -22,6 +22,8 @@ class FeedRig {
     ConnectionId connection{};
     std::uint32_t slot = 0;
     std::uint32_t connectionSlot = 0;
+    /** The engine's end. */
+    int engineFd = -1;
     TcpPeer peer;
     std::vector<TrackStart> starts;
   };
