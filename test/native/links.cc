@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "feed-rig.h"
@@ -139,60 +140,76 @@ TEST("a link that is full costs its viewers packets, counted, in turn, and nobod
   CHECK_EQ(world.counter(here->slot, ViewerCounter::droppedPackets), 0U);
 }
 
-TEST("on a full link viewers are spared pictures that no other one needs, counted as such") {
+namespace {
+
+/** A viewer behind a link that carries far less than a burst in the time that a packet may wait. */
+class FullLink {
+ public:
   World world;
-  FeedRig rig(world);
-  rig.send(0, rig.video(true));
-  const NarrowLink link(rig, "250kbit", "5", 1);
-  const auto& [id, slot] = link.viewers[0];
-  std::uint64_t packets = 1;
-  const auto spared = [&] { return world.counter(slot, ViewerCounter::skippedNonReferencePackets); };
-  while (spared() == 0 && packets < 10'000) {
-    // Far more than the link carries in the time that a packet may wait; every other picture is a disposable one.
+  FeedRig rig{world};
+
+  FullLink() {
+    rig.send(0, rig.video(true));
+    link_.emplace(rig, "250kbit", "5", 1);
+  }
+
+  void burst(const std::vector<Bytes>& burst) {
+    rig.burst(0, burst);
+    packets_ += burst.size();
+  }
+  /** Every packet has been sent, dropped or left out. */
+  void settle() {
+    World::awaitTrue([this] { return settled() >= packets_; }, "all settled");
+    CHECK_EQ(settled(), packets_);
+  }
+  [[nodiscard]] std::uint64_t count(ViewerCounter name) const { return world.counter(link_->viewers[0].slot, name); }
+
+ private:
+  [[nodiscard]] std::uint64_t settled() const {
+    using enum ViewerCounter;
+    return count(txPackets) + count(droppedPackets) + count(skippedNonReferencePackets);
+  }
+
+  std::uint64_t packets_ = 1;
+  std::optional<NarrowLink> link_;
+};
+
+/** On a machine that is busy the engine may come too late to do what is wanted. */
+constexpr int kAttempts = 100;
+
+}  // namespace
+
+TEST("on a full link viewers are spared pictures that no other one needs, counted as such") {
+  FullLink full;
+  for (int attempt = 0; attempt < kAttempts && full.count(ViewerCounter::skippedNonReferencePackets) == 0; ++attempt) {
     std::vector<Bytes> burst;
     for (std::size_t i = 0; i < 60; ++i) {
-      burst.push_back(rig.video(false, 1000 + i));
-      // nal_ref_idc 0.
+      burst.push_back(full.rig.video(false, 1000 + i));
+      // Every other picture is a disposable one: nal_ref_idc 0.
       if (i % 2 == 1) burst.back()[12] = 0x01;
     }
-    rig.burst(0, burst);
-    packets += burst.size();
-    const auto settled = [&] {
-      return world.counter(slot, ViewerCounter::txPackets) + world.counter(slot, ViewerCounter::droppedPackets) + spared() >= packets;
-    };
-    World::awaitTrue(settled, "all settled");
+    full.burst(burst);
+    full.settle();
   }
-  CHECK(spared() > 0);
-  CHECK_EQ(world.counter(slot, ViewerCounter::txPackets) + world.counter(slot, ViewerCounter::droppedPackets) + spared(), packets);
+  CHECK(full.count(ViewerCounter::skippedNonReferencePackets) > 0);
 }
 
 TEST("on a full link a viewer who loses packets goes on at the start point that waits behind them") {
-  World world;
-  FeedRig rig(world);
-  rig.send(0, rig.video(true));
-  const NarrowLink link(rig, "250kbit", "5", 1);
-  const auto& [id, slot] = link.viewers[0];
-  std::uint64_t packets = 1;
-  const auto skips = [&] { return world.counter(slot, ViewerCounter::startPointSkips); };
-  while (skips() == 0 && packets < 10'000) {
-    const auto burst = [&](std::size_t count, bool start) {
-      std::vector<Bytes> all;
-      for (std::size_t i = 0; i < count; ++i) all.push_back(rig.video(start, 1000 + i));
-      rig.burst(0, all);
-      packets += count;
-    };
-    burst(50, false);
+  FullLink full;
+  const auto pictures = [&full](std::size_t count, bool start) {
+    std::vector<Bytes> all;
+    for (std::size_t i = 0; i < count; ++i) all.push_back(full.rig.video(start, 1000 + i));
+    return all;
+  };
+  for (int attempt = 0; attempt < kAttempts && full.count(ViewerCounter::startPointSkips) == 0; ++attempt) {
+    full.burst(pictures(50, false));
     std::this_thread::sleep_for(std::chrono::milliseconds(150));
     // These do not wait for too long when those before them do, and show nothing without them.
-    burst(5, false);
-    burst(1, true);
-    const auto settled = [&] {
-      return world.counter(slot, ViewerCounter::txPackets) + world.counter(slot, ViewerCounter::droppedPackets) >= packets;
-    };
-    World::awaitTrue(settled, "all settled");
+    full.burst(pictures(5, false));
+    full.burst(pictures(1, true));
+    full.settle();
   }
-  CHECK_EQ(skips(), 1U);
-  CHECK_EQ(world.counter(slot, ViewerCounter::txPackets) + world.counter(slot, ViewerCounter::droppedPackets), packets);
+  CHECK_EQ(full.count(ViewerCounter::startPointSkips), 1U);
 }
 
 namespace {
