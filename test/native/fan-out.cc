@@ -9,11 +9,6 @@ namespace {
 
 const Bytes kPunch(12, 0x80);
 
-Bytes receiverReport(std::int32_t lost) {
-  const ReceptionFigures figures{0x1234, 0, lost, 1, 0};
-  return buildReceiverReport(99, &figures, {}, "viewer");
-}
-
 /** Sends packets until the viewer has got one at that socket. */
 Bytes sendUntilHeard(FeedRig& rig, UdpPeer& at) {
   for (int i = 0; i < 100 && at.silent(); ++i) rig.send(0, rig.video(true));

@@ -358,9 +358,8 @@ TEST("a viewer's interleaved RTCP is counted, its loss kept") {
   World world;
   FeedRig rig(world);
   const auto viewer = rig.addTcp();
-  const ReceptionFigures figures{0x1234, 0, 3, 1, 0};
-  viewer->peer.send(frame(1, buildReceiverReport(9, &figures, {}, "v")));
-  viewer->peer.send(frame(3, buildReceiverReport(9, &figures, {}, "v")));
+  viewer->peer.send(frame(1, receiverReport(3)));
+  viewer->peer.send(frame(3, receiverReport(3)));
   world.awaitCounter(viewer->slot, ViewerCounter::rxRtcpPackets, 2);
   CHECK_EQ(world.counter(viewer->slot, ViewerCounter::reportedLostPackets), 6U);
   CHECK_EQ(world.counter(viewer->connectionSlot, ConnectionCounter::rxUnknownFrames), 0U);

@@ -83,7 +83,8 @@ TEST("compound RTCP is read as RFC 3550 s.6 and A.2 say") {
 
 TEST("our receiver report says what RFC 3550 s.6.4.2 wants and carries a CNAME (s.6.5)") {
   const ReceptionFigures figures{0xaabbccdd, 12, -3, 0x10005, 99};
-  const Bytes report = buildReceiverReport(0x01020304, &figures, {0x11223344, 65'536}, "weir");
+  Bytes report;
+  buildReceiverReport(report, 0x01020304, &figures, {0x11223344, 65'536}, "weir");
   RtcpSummary summary;
   CHECK(parseRtcp(report, summary));
   CHECK_EQ(summary.senderSsrc, 0x01020304U);
@@ -100,10 +101,16 @@ TEST("our receiver report says what RFC 3550 s.6.4.2 wants and carries a CNAME (
   CHECK_EQ(std::string(report.begin() + 42, report.begin() + 46), "weir");
   // The item list ends with at least one zero, whatever the length of the name.
   for (std::size_t length = 0; length < 9; ++length) {
-    const Bytes other = buildReceiverReport(1, nullptr, {}, std::string(length, 'n'));
-    CHECK(parseRtcp(other, summary));
-    CHECK_EQ(other.back(), 0);
+    buildReceiverReport(report, 1, nullptr, {}, std::string(length, 'n'));
+    CHECK(parseRtcp(report, summary));
+    CHECK_EQ(report.back(), 0);
   }
+  // A name's length is one byte; memory that was taken once serves for the longest report.
+  const std::uint8_t* const memory = report.data();
+  buildReceiverReport(report, 1, &figures, {}, std::string(300, 'n'));
+  CHECK(parseRtcp(report, summary));
+  CHECK_EQ(report[41], 255);
+  CHECK(report.data() == memory);
 }
 
 TEST("start points are told by their payload formats") {

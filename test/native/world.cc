@@ -12,6 +12,8 @@
 #include <cstring>
 #include <thread>
 
+#include "rtcp.h"
+
 namespace test {
 
 namespace {
@@ -228,6 +230,13 @@ Bytes senderReport(std::uint32_t ssrc) {
   packet[3] = 6;
   for (int i = 0; i < 4; ++i) packet[static_cast<std::size_t>(4 + i)] = static_cast<std::uint8_t>(ssrc >> (24 - 8 * i));
   packet[9] = 0x77;
+  return packet;
+}
+
+Bytes receiverReport(std::int32_t lost) {
+  const ReceptionFigures figures{0x1234, 0, lost, 1, 0};
+  Bytes packet;
+  buildReceiverReport(packet, 99, &figures, {}, "viewer");
   return packet;
 }
 

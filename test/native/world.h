@@ -195,6 +195,8 @@ Bytes rtp(std::uint16_t seq, std::uint32_t rtpTime, const Bytes& payload, std::u
 /** An H.264 slice: IDR (a decoder can start) or not, `size` bytes. */
 Bytes h264(bool idr, std::size_t size);
 Bytes senderReport(std::uint32_t ssrc);
+/** A viewer's, who has lost so many packets in all. */
+Bytes receiverReport(std::int32_t lost);
 Bytes frame(std::uint8_t channel, const Bytes& packet);
 
 }  // namespace test

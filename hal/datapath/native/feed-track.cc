@@ -361,14 +361,14 @@ void FeedTrack::sendReport() {
   }
   const bool heard = sequence_.heard();
   const ReceptionFigures figures = sequence_.report();
-  const Bytes report = buildReceiverReport(ownSsrc_, heard ? &figures : nullptr, time, feed_.cname());
+  buildReceiverReport(receiverReport_, ownSsrc_, heard ? &figures : nullptr, time, feed_.cname());
   bool sent = false;
   if (const auto* udp = std::get_if<UdpFrom>(&from_)) {
     const Address& to = udp->rtcpSource.port != 0 ? udp->rtcpSource : rtcpFrom_;
-    sent = to.valid() && udp->pair->rtcp().sendOne(to, report);
+    sent = to.valid() && udp->pair->rtcp().sendOne(to, receiverReport_);
   } else if (const auto* tcp = std::get_if<InterleavedFrom>(&from_)) {
     sent = true;
-    tcp->connection->sendFrame(tcp->rtcpChannel, report);
+    tcp->connection->sendFrame(tcp->rtcpChannel, receiverReport_);
   }
   if (sent) feed_.counters().add(FeedCounter::txRtcpPackets, 1);
 }
@@ -382,7 +382,8 @@ void FeedTrack::punch(const UdpFrom& udp) {
     udp.pair->rtp().sendOne(udp.rtpSource, empty);
   }
   if (udp.rtcpSource.port != 0) {
-    udp.pair->rtcp().sendOne(udp.rtcpSource, buildReceiverReport(ownSsrc_, nullptr, {}, feed_.cname()));
+    buildReceiverReport(receiverReport_, ownSsrc_, nullptr, {}, feed_.cname());
+    udp.pair->rtcp().sendOne(udp.rtcpSource, receiverReport_);
   }
 }
 

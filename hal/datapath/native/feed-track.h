@@ -125,6 +125,8 @@ class FeedTrack final : UdpUpstream, FrameTaker, OrderedPackets {
   /** Where RTCP came from last. */
   Address rtcpFrom_;
   std::uint32_t ownSsrc_;
+  /** Ours to the source, put together in the same memory each time. */
+  Bytes receiverReport_;
   Loop::Timer reportTimer_;
 };
 

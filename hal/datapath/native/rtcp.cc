@@ -12,6 +12,8 @@ constexpr std::uint8_t kBye = 203;
 constexpr std::uint8_t kLastKnown = 207;
 constexpr std::uint8_t kCname = 1;
 constexpr std::size_t kReportBlock = 24;
+/** One block, and a CNAME of 255 bytes. */
+constexpr std::size_t kMaxReceiverReportBytes = 300;
 
 void readBlocks(ByteView packet, std::size_t header, RtcpSummary& summary) {
   summary.report = true;
@@ -68,9 +70,10 @@ bool parseRtcp(ByteView bytes, RtcpSummary& summary) {
   return true;
 }
 
-std::vector<std::uint8_t> buildReceiverReport(std::uint32_t ownSsrc, const ReceptionFigures* figures,
-                                              SenderReportTime time, std::string_view cname) {
-  std::vector<std::uint8_t> out;
+void buildReceiverReport(std::vector<std::uint8_t>& out, std::uint32_t ownSsrc, const ReceptionFigures* figures,
+                         SenderReportTime time, std::string_view cname) {
+  out.clear();
+  out.reserve(kMaxReceiverReportBytes);
   putHeader(out, figures != nullptr ? 1 : 0, kReceiverReport, figures != nullptr ? 8 : 2);
   putU32(out, ownSsrc);
   if (figures != nullptr) {
@@ -92,7 +95,6 @@ std::vector<std::uint8_t> buildReceiverReport(std::uint32_t ownSsrc, const Recep
   out.push_back(static_cast<std::uint8_t>(shown.size()));
   out.insert(out.end(), shown.begin(), shown.end());
   out.resize(end, 0);
-  return out;
 }
 
 std::vector<std::uint8_t> buildBye(std::uint32_t ssrc) {

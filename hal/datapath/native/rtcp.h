@@ -26,15 +26,19 @@ struct RtcpSummary {
 /** False when the bytes are no compound RTCP by the tests of RFC 3550 A.2; reduced-size ones (RFC 5506) are taken. */
 bool parseRtcp(ByteView bytes, RtcpSummary& summary);
 
-/** A receiver report with one block (none while `figures` is null) and SDES CNAME. */
+/** When the source's clock was last told. */
 struct SenderReportTime {
   /** Middle 32 bits of the NTP time of the last sender report; 0: none. */
   std::uint32_t lastSr = 0;
   /** Since then, in 1/65536 s. */
   std::uint32_t delay = 0;
 };
-std::vector<std::uint8_t> buildReceiverReport(std::uint32_t ownSsrc, const ReceptionFigures* figures,
-                                              SenderReportTime time, std::string_view cname);
+/**
+ * A receiver report with one block (none while `figures` is null) and SDES CNAME. It takes the place of what is in
+ * `out`, whose memory serves again.
+ */
+void buildReceiverReport(std::vector<std::uint8_t>& out, std::uint32_t ownSsrc, const ReceptionFigures* figures,
+                         SenderReportTime time, std::string_view cname);
 
 /** An empty receiver report and BYE (s.6.6) in the name of `ssrc`. */
 std::vector<std::uint8_t> buildBye(std::uint32_t ssrc);
