@@ -58,8 +58,12 @@ export async function reconnect(options: {
   const over = AbortSignal.any([signal, patience.signal]);
   let text = 'it did not answer';
   const longestOpenMs = Math.max(firstOpenMs, options.patienceMs);
+  // However long the pauses have grown, there is time for an attempt.
+  let mostMs = Math.max(firstPauseMs, options.patienceMs - firstOpenMs);
   for (let openMs = firstOpenMs; ; openMs = Math.min(2 * openMs, longestOpenMs)) {
-    const jitteredMs = options.pauses.next() * (1 - jitter.from - (jitter.to - jitter.from) * random());
+    const pauseMs = Math.min(options.pauses.next(), mostMs);
+    mostMs = longestPauseMs;
+    const jitteredMs = pauseMs * (1 - jitter.from - (jitter.to - jitter.from) * random());
     await orAborted(clock.sleep(jitteredMs, over), over);
     if (over.aborted) break;
     const result = await attempt(openMs, over);

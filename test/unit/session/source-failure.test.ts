@@ -185,6 +185,20 @@ describe('Feed: a source that fails', () => {
     assert.deepEqual(pausesMs, [238, 475, 950, 1900, 1900, 238, 475]);
   });
 
+  it('has its viewers kept by a short patience too when it is back for a moment only, again and again', async () => {
+    const { stage } = await watching();
+    stage.random = () => 1;
+    stage.times = { ...stage.times, patienceMs: 1000 };
+    for (let outages = 1; outages <= 6; ++outages) {
+      stage.sessions.at(-1)?.ended.emit({ text: 'scripted' });
+      await stage.clock.pass(1000, 1);
+      assert.deepEqual(
+        [feedOf(stage)?.reconnecting, feedOf(stage)?.outages().reconnections],
+        [false, outages],
+      );
+    }
+  });
+
   it('is given no more time for one attempt than the patience, however often it has failed', async () => {
     const clock = new HandClock();
     const given: number[] = [];
