@@ -1,7 +1,5 @@
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
-#include <new>
 #include <span>
 
 #include "feed-rig.h"
@@ -22,19 +20,6 @@ void countAllocation() {
 
 /** The sanitizers call it after each allocation, be it by malloc or by new. */
 extern "C" void __sanitizer_malloc_hook(const volatile void*, std::size_t) { countAllocation(); }
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
-void* operator new(std::size_t bytes) {
-  countAllocation();
-  void* const memory = std::malloc(bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-
-#endif
 
 namespace {
 

@@ -1,5 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
 #include <optional>
 #include <thread>
 
@@ -28,6 +33,16 @@ class NarrowLink {
     std::uint32_t slot;
   };
   std::vector<Viewer> viewers;
+
+  /** How many messages its queue has had no room for. */
+  [[nodiscard]] std::uint64_t refused() const {
+    const std::unique_ptr<FILE, int (*)(FILE*)> told(::popen("tc -s qdisc show dev narrow parent 1:1", "r"), &::pclose);
+    std::array<char, 1024> text{};
+    CHECK(told != nullptr && std::fread(text.data(), 1, text.size() - 1, told.get()) > 0);
+    const char* const dropped = std::strstr(text.data(), "dropped ");
+    CHECK(dropped != nullptr);
+    return std::strtoull(dropped + std::strlen("dropped "), nullptr, 10);
+  }
 
  private:
   void add(const PairOpened& pair, const std::string& address) {
@@ -142,27 +157,46 @@ TEST("a link that is full costs its viewers packets, counted, in turn, and nobod
 
 namespace {
 
-/** A viewer behind a link that carries far less than a burst in the time that a packet may wait. */
+/** Viewers behind a link that carries far less than a burst in the time that a packet may wait. */
 class FullLink {
  public:
   World world;
   FeedRig rig{world};
 
-  FullLink() {
+  explicit FullLink(std::size_t viewers = 1, const std::string& rate = "250kbit") {
     rig.send(0, rig.video(true));
-    link_.emplace(rig, "250kbit", "5", 1);
+    link_.emplace(rig, rate, "5", viewers);
   }
 
   void burst(const std::vector<Bytes>& burst) {
     rig.burst(0, burst);
     packets_ += burst.size();
   }
+  /** So many pictures of a packet each, no two of one length. */
+  [[nodiscard]] std::vector<Bytes> pictures(std::size_t count, bool start = false) {
+    std::vector<Bytes> all;
+    for (std::size_t i = 0; i < count; ++i) all.push_back(rig.video(start, 1000 + i));
+    return all;
+  }
+  /** That no other one needs: nal_ref_idc 0 (H.264 s.7.4.1). */
+  [[nodiscard]] std::vector<Bytes> disposables(std::size_t count) {
+    std::vector<Bytes> all = pictures(count);
+    for (Bytes& packet : all) packet[12] = 0x01;
+    return all;
+  }
   /** Every packet has been sent, dropped or left out. */
   void settle() {
-    World::awaitTrue([this] { return settled() >= packets_; }, "all settled");
-    CHECK_EQ(settled(), packets_);
+    const std::uint64_t all = packets_ * link_->viewers.size();
+    World::awaitTrue([&] { return settled() >= all; }, "all settled");
+    CHECK_EQ(settled(), all);
   }
-  [[nodiscard]] std::uint64_t count(ViewerCounter name) const { return world.counter(link_->viewers[0].slot, name); }
+  [[nodiscard]] std::uint64_t refused() const { return link_->refused(); }
+  /** Of all viewers. */
+  [[nodiscard]] std::uint64_t count(ViewerCounter name) const {
+    std::uint64_t sum = 0;
+    for (const auto& [id, slot] : link_->viewers) sum += world.counter(slot, name);
+    return sum;
+  }
 
  private:
   [[nodiscard]] std::uint64_t settled() const {
@@ -183,10 +217,9 @@ TEST("on a full link viewers are spared pictures that no other one needs, counte
   FullLink full;
   for (int attempt = 0; attempt < kAttempts && full.count(ViewerCounter::skippedNonReferencePackets) == 0; ++attempt) {
     std::vector<Bytes> burst;
-    for (std::size_t i = 0; i < 60; ++i) {
-      burst.push_back(full.rig.video(false, 1000 + i));
-      // Every other picture is a disposable one: nal_ref_idc 0.
-      if (i % 2 == 1) burst.back()[12] = 0x01;
+    for (std::size_t i = 0; i < 30; ++i) {
+      burst.push_back(full.pictures(1)[0]);
+      burst.push_back(full.disposables(1)[0]);
     }
     full.burst(burst);
     full.settle();
@@ -196,20 +229,53 @@ TEST("on a full link viewers are spared pictures that no other one needs, counte
 
 TEST("on a full link a viewer who loses packets goes on at the start point that waits behind them") {
   FullLink full;
-  const auto pictures = [&full](std::size_t count, bool start) {
-    std::vector<Bytes> all;
-    for (std::size_t i = 0; i < count; ++i) all.push_back(full.rig.video(start, 1000 + i));
-    return all;
-  };
   for (int attempt = 0; attempt < kAttempts && full.count(ViewerCounter::startPointSkips) == 0; ++attempt) {
-    full.burst(pictures(50, false));
+    full.burst(full.pictures(50));
     std::this_thread::sleep_for(std::chrono::milliseconds(150));
     // These do not wait for too long when those before them do, and show nothing without them.
-    full.burst(pictures(5, false));
-    full.burst(pictures(1, true));
+    full.burst(full.pictures(5));
+    full.burst(full.pictures(1, true));
     full.settle();
   }
   CHECK_EQ(full.count(ViewerCounter::startPointSkips), 1U);
+}
+
+TEST("on a full link a viewer who loses only what no other picture needs skips nothing") {
+  using enum ViewerCounter;
+  using std::chrono::milliseconds;
+  FullLink full(200, "2mbit");
+  bool shown = false;
+  for (int attempt = 0; attempt < kAttempts && !shown; ++attempt) {
+    const std::uint64_t dropped = full.count(droppedPackets);
+    const std::uint64_t skips = full.count(startPointSkips);
+    full.burst(full.disposables(10));
+    std::this_thread::sleep_for(milliseconds(100));
+    const auto needed = std::chrono::steady_clock::now();
+    full.burst(full.pictures(1));
+    full.burst(full.pictures(1, true));
+    std::this_thread::sleep_for(milliseconds(200));
+    const bool lost = full.count(droppedPackets) > dropped;
+    const std::uint64_t skipped = full.count(startPointSkips) - skips;
+    // The picture that is needed had not waited for too long yet.
+    shown = lost && std::chrono::steady_clock::now() - needed < milliseconds(250);
+    if (shown) CHECK_EQ(skipped, 0U);
+    full.settle();
+  }
+  CHECK(shown);
+}
+
+TEST("a full link is tried by a few viewers each millisecond, also while all of them are spared pictures") {
+  FullLink full(200, "2mbit");
+  const std::uint64_t refusedBefore = full.refused();
+  const auto begin = std::chrono::steady_clock::now();
+  for (int picture = 0; picture < 100; ++picture) {
+    full.burst(picture % 2 == 1 ? full.disposables(4) : full.pictures(4));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  const auto took = std::chrono::steady_clock::now() - begin;
+  const auto milliseconds = static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(took).count());
+  CHECK(full.count(ViewerCounter::skippedNonReferencePackets) > 0);
+  CHECK(full.refused() - refusedBefore <= 5 * milliseconds);
 }
 
 namespace {

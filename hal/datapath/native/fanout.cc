@@ -262,16 +262,16 @@ void FanoutGroup::onRoom(std::int64_t nowNs) {
   while (unsent < count && full < kFullInARow) {
     Member& member = members_[next_];
     dropOverdue(member, nowNs);
-    const std::uint64_t due = member.due;
-    const Pressure pressure = due < given_ ? sendNext(next_, nowNs) : Pressure::none;
-    if (pressure == Pressure::socket) return pair_.awaitRoom(*this, pressure);
-    if (member.due > due) {
+    const SendStop stop = member.due < given_ ? sendNext(next_, nowNs) : SendStop{};
+    if (stop.pressure == Pressure::socket) return pair_.awaitRoom(*this, stop.pressure);
+    // What was only left out has taken no room: who has come forward by that has still met a full link.
+    if (stop.packets > 0) {
       sentSome = true;
       unsent = full = 0;
     } else {
       ++unsent;
     }
-    if (pressure == Pressure::link && full++ == 0) firstFull = next_;
+    if (stop.pressure == Pressure::link && full++ == 0) firstFull = next_;
     next_ = (next_ + 1) % count;
   }
   behind_ = full > 0;
@@ -286,34 +286,38 @@ void FanoutGroup::onRoom(std::int64_t nowNs) {
   pair_.awaitRoom(*this, Pressure::link);
 }
 
-/** Sends one viewer the next run that it is due. */
-Pressure FanoutGroup::sendNext(std::size_t index, std::int64_t nowNs) {
+/** Sends one viewer the next run that it is due. Returns how many packets of it went out, and what stopped them. */
+SendStop FanoutGroup::sendNext(std::size_t index, std::int64_t nowNs) {
   Member& member = members_[index];
   const bool spares = nowNs - ring_.entry(member.due).arrivalNs > kSpareNs;
   const auto leavesOut = [spares](const RingEntry& entry) { return spares && entry.disposable; };
-  Pressure pressure = Pressure::none;
+  SendStop stop;
   std::uint64_t reached = given_;
-  std::size_t got = 0;
   cutRuns(ring_, member.due, given_, track_, PacketKind::rtp, run_, leavesOut, [&](Run& run) {
-    const SendStop stop = rtp_.send(run, pair_, PacketKind::rtp, index, index + 1, nowNs);
-    pressure = stop.pressure;
-    got = pressure == Pressure::none ? run.count() : stop.packets;
-    reached = run.position(got);
+    stop = rtp_.send(run, pair_, PacketKind::rtp, index, index + 1, nowNs);
+    if (stop.pressure == Pressure::none) stop.packets = run.count();
+    reached = run.position(stop.packets);
     return false;
   });
-  const std::uint32_t leftOut = pass(member, reached) - static_cast<std::uint32_t>(got);
+  const std::uint32_t leftOut = pass(member, reached) - static_cast<std::uint32_t>(stop.packets);
   if (leftOut > 0) member.counters.add(ViewerCounter::skippedNonReferencePackets, leftOut);
-  return pressure;
+  return stop;
 }
 
 void FanoutGroup::dropOverdue(Member& member, std::int64_t nowNs) {
   std::uint64_t position = std::max(member.due, ring_.tail());
-  while (position < given_ && nowNs - ring_.entry(position).arrivalNs > kMaxWaitNs) ++position;
+  bool needed = position > member.due;
+  for (; position < given_; ++position) {
+    const RingEntry& entry = ring_.entry(position);
+    if (nowNs - entry.arrivalNs <= kMaxWaitNs) break;
+    needed = needed || (entry.track == track_ && entry.kind == PacketKind::rtp && !entry.disposable);
+  }
   if (position == member.due) return;
-  // What comes before a start point that waits already is decoded from what is dropped: nobody could show it.
-  const std::uint64_t start = startFrom(position);
-  if (start > position) member.counters.add(ViewerCounter::startPointSkips, 1);
-  drop(member, start);
+  drop(member, position);
+  // What comes before a start point that waits already is decoded from what was dropped: nobody could show it.
+  if (const std::uint64_t start = needed ? startFrom(position) : position; start > position) {
+    if (drop(member, start) > 0) member.counters.add(ViewerCounter::startPointSkips, 1);
+  }
 }
 
 /** The first start point of the track that waits at `position` or behind it; `position` where there is none. */
@@ -326,8 +330,11 @@ std::uint64_t FanoutGroup::startFrom(std::uint64_t position) const {
   return newest;
 }
 
-void FanoutGroup::drop(Member& member, std::uint64_t upTo) {
-  member.counters.add(ViewerCounter::droppedPackets, pass(member, upTo));
+/** Returns how many packets that was. */
+std::uint32_t FanoutGroup::drop(Member& member, std::uint64_t upTo) {
+  const std::uint32_t packets = pass(member, upTo);
+  member.counters.add(ViewerCounter::droppedPackets, packets);
+  return packets;
 }
 
 /** Moves its place forward. Returns how many packets it has passed. */

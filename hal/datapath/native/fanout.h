@@ -91,10 +91,10 @@ class FanoutGroup final : UdpPair::RoomWaiter {
   SendStop sendToAll(Run& run, std::int64_t nowNs);
   SendStop sendToRest(Run& run, std::size_t begin, std::size_t end, std::int64_t nowNs);
   void fallBehind(std::size_t stopped);
-  Pressure sendNext(std::size_t index, std::int64_t nowNs);
+  SendStop sendNext(std::size_t index, std::int64_t nowNs);
   void dropOverdue(Member& member, std::int64_t nowNs);
   [[nodiscard]] std::uint64_t startFrom(std::uint64_t position) const;
-  void drop(Member& member, std::uint64_t upTo);
+  std::uint32_t drop(Member& member, std::uint64_t upTo);
   std::uint32_t pass(Member& member, std::uint64_t upTo);
 
   UdpPair& pair_;
