@@ -105,8 +105,9 @@ describe('image: a gateway that was just flashed', function () {
   });
 
   it('has queues that tell a sender when they are full', async () => {
-    const queue = await gateway.inside.run('cat /proc/sys/net/core/default_qdisc', answersWithinMs);
-    assert.equal(queue, 'pfifo_fast\n');
+    const queues = await gateway.inside.run('/usr/sbin/tc qdisc show', answersWithinMs);
+    assert.match(queues, /^qdisc pfifo_fast /m);
+    assert.doesNotMatch(queues, /codel/);
   });
 
   it('has given its data the whole disk, and needs less than 224 MiB of memory', async () => {
