@@ -287,7 +287,7 @@ std::uint32_t FeedTrack::alignedTime(const RtpPacket& packet, std::int64_t arriv
       alignByReports({reference.clockRateHz(), first->resumedAt_, reference.placedTime(first->resumedAt_),
                       *first->reportBefore_, *first->sourceReport_},
                      {options_.clockRateHz, packet.rtpTime, 0, *before, *sourceReport_});
-  const auto apart = static_cast<std::int32_t>(byReports - byArrival);
+  const std::int64_t apart = static_cast<std::int32_t>(byReports - byArrival);
   return std::abs(apart) <= kFarthestAlignmentSeconds * options_.clockRateHz ? byReports : byArrival;
 }
 
