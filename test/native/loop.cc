@@ -3,7 +3,10 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <memory>
+#include <string>
 
 #include "check.h"
 
@@ -44,6 +47,30 @@ TEST("a loop that is to stay awake does not sleep until then, and its timers are
 TEST("a loop sleeps again once it has been awake for as long as was asked for, or may sleep sooner") {
   CHECK(sleepsIn(5 * kNsPerMs, kNsPerMs) > 0);
   CHECK(sleepsIn(5 * kNsPerMs, 8 * kNsPerMs, true) > 0);
+}
+
+TEST("timers of one time call back in the order of their arming; in it one may arm itself, cancel and destroy others") {
+  Loop loop;
+  std::string order;
+  Loop::Timer cancelled(loop, [&] { order += 'x'; });
+  auto destroyed = std::make_unique<Loop::Timer>(loop, [&] { order += 'y'; });
+  std::function<void()> first;
+  Loop::Timer a(loop, [&] { first(); });
+  Loop::Timer b(loop, [&] { order += 'b'; });
+  first = [&] {
+    order += 'a';
+    if (order.size() > 1) return loop.stop();
+    a.armAt(0);
+    cancelled.cancel();
+    destroyed.reset();
+  };
+  const std::int64_t at = loop.nowNs() + kNsPerMs;
+  for (Loop::Timer* timer : {&a, &cancelled, destroyed.get(), &b}) timer->armAt(at);
+  // Again: what counts is the last arming.
+  b.armAt(at);
+  loop.run();
+  CHECK_EQ(order, "aba");
+  CHECK(!a.armed() && !b.armed() && !cancelled.armed());
 }
 
 TEST("what a loop was awake for is told, up to when it might sleep") {

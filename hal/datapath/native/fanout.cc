@@ -1,6 +1,7 @@
 #include "fanout.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace weir {
@@ -289,8 +290,12 @@ void FanoutGroup::onRoom(std::int64_t nowNs) {
 /** Sends one viewer the next run that it is due. Returns how many packets of it went out, and what stopped them. */
 SendStop FanoutGroup::sendNext(std::size_t index, std::int64_t nowNs) {
   Member& member = members_[index];
-  const bool spares = nowNs - ring_.entry(member.due).arrivalNs > kSpareNs;
-  const auto leavesOut = [spares](const RingEntry& entry) { return spares && entry.disposable; };
+  // By the first packet that it is due: another track's before that one has waited for nothing.
+  std::optional<bool> spares;
+  const auto leavesOut = [&spares, nowNs](const RingEntry& entry) {
+    if (!spares) spares = nowNs - entry.arrivalNs > kSpareNs;
+    return *spares && entry.disposable;
+  };
   SendStop stop;
   std::uint64_t reached = given_;
   cutRuns(ring_, member.due, given_, track_, PacketKind::rtp, run_, leavesOut, [&](Run& run) {
@@ -323,11 +328,12 @@ void FanoutGroup::dropOverdue(Member& member, std::int64_t nowNs) {
 /** The first start point of the track that waits at `position` or behind it; `position` where there is none. */
 std::uint64_t FanoutGroup::startFrom(std::uint64_t position) const {
   const std::uint64_t newest = ring_.beginning();
-  if (newest >= given_ || newest < position || ring_.entry(newest).track != track_) return position;
-  for (std::uint64_t at = position; at < newest; ++at) {
+  if (newest >= ring_.head() || newest < position || ring_.entry(newest).track != track_) return position;
+  for (std::uint64_t at = position; at < std::min(newest, given_); ++at) {
     if (ring_.entry(at).start) return at;
   }
-  return newest;
+  // A picture that is still coming in does not wait yet.
+  return newest < given_ ? newest : position;
 }
 
 /** Returns how many packets that was. */

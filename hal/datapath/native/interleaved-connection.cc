@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kReadBytes = 256 * 1024;
 constexpr int kReadsPerTurn = 4;
-/** Of a source's frames most reads leave a piece, and the next takes it up; more than that is given back once nothing is left. */
+/** Of a source's frames most reads leave a piece, and the next takes it up. More than that is given back once nothing is left. */
 constexpr std::size_t kKeptBytes = 64 * 1024;
 constexpr std::uint32_t kMaxMessagesOut = 32;
 constexpr std::uint64_t kMaxMessageBytesOut = 64 * 1024;
