@@ -20,6 +20,7 @@ export const slotLayouts = {
     'resumes',
     'resumeDroppedPackets',
     'latePackets',
+    'parameterSets',
   ],
   viewer: [
     'txPackets',

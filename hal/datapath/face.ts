@@ -265,6 +265,8 @@ export interface FeedCounters {
   /** Not RTP, or from a source that is not the origin. */
   readonly rejectedPackets: bigint;
   readonly startPoints: bigint;
+  /** Packets with a sequence parameter set (H.264, H.265) on the track that decides where viewers start: sets come in band. */
+  readonly parameterSets: bigint;
   readonly lastRxMonoNs: bigint;
   /** Receiver reports sent to the origin. */
   readonly txRtcpPackets: bigint;

@@ -12,7 +12,7 @@ import type {
 import type { SimConnection } from './connection.ts';
 import { SimContinuity } from './continuity.ts';
 import { SimReorder } from './reorder.ts';
-import { type RtpFacts, readRtcp, readRtp, showsStart } from './rtp.ts';
+import { hasParameterSets, type RtpFacts, readRtcp, readRtp, showsStart } from './rtp.ts';
 import { alreadyClosed, raise } from './sim.ts';
 import type { Datagram, PairUser, SimUdpPair } from './udp.ts';
 import { SimViewer } from './viewer.ts';
@@ -61,6 +61,7 @@ export class SimFeed implements FeedPath {
     duplicatePackets: 0n,
     rejectedPackets: 0n,
     startPoints: 0n,
+    parameterSets: 0n,
     lastRxMonoNs: 0n,
     txRtcpPackets: 0n,
     resumes: 0n,
@@ -296,6 +297,8 @@ export class SimFeed implements FeedPath {
   }
 
   #waitOrPassOn(track: number, rtp: RtpFacts, bytes: Uint8Array): void {
+    const { codec = 'none' } = this.options.tracks[track] ?? {};
+    if (this.#decides(track) && hasParameterSets(codec, rtp.payload)) this.#count.parameterSets += 1n;
     if (this.#waiting) this.#waitForStart(track, rtp, bytes);
     else this.#passOn(track, rtp, bytes);
   }

@@ -26,6 +26,11 @@ export function showsStart(codec: StartPointCodec, payload: Uint8Array): boolean
   return (fragmented ? (payload[1] ?? 0) & 31 : kind) === 5;
 }
 
+/** True when the packet is a sequence parameter set of H.264. */
+export function hasParameterSets(codec: StartPointCodec, payload: Uint8Array): boolean {
+  return codec === 'h264' && ((payload[0] ?? 0) & 31) === 7;
+}
+
 /** What the datapath reads of a compound RTCP packet (RFC 3550 s.6.4, 6.6). */
 export interface RtcpFacts {
   readonly senderReport: boolean;

@@ -5,8 +5,15 @@ import type { FeedViewer, SharedFeed } from '../session/index.ts';
 import { MediaReturn } from './media-return.ts';
 import { Once } from './once.ts';
 import { type OutageCounters, Outages } from './outages.ts';
-import { oneAttemptMs, orAborted, Pauses, type ResumeAttempt, reconnect } from './reconnection.ts';
-import { canFollow } from './same-presentation.ts';
+import {
+  type FailedAttempt,
+  oneAttemptMs,
+  orAborted,
+  Pauses,
+  type ResumeAttempt,
+  reconnect,
+} from './reconnection.ts';
+import { canFollow, haveParameterSets } from './same-presentation.ts';
 
 const watchMs = 500;
 
@@ -97,7 +104,7 @@ export class Feed implements SharedFeed, Closeable {
     return new Feed(options, path);
   }
 
-  /** As the origin described it last: a source that was opened again may have other parameter sets, say. */
+  /** As the origin described what it sends: a source that was opened again may have other parameter sets, say. */
   get presentation(): Presentation {
     return this.#presentation;
   }
@@ -297,27 +304,36 @@ export class Feed implements SharedFeed, Closeable {
     this.#opening = session;
     const replaying = this.#replay(session).catch((error) => failed(describeError(error)));
     const inTime = await orAborted(within(replaying, openMs, this.#clock), over);
-    const opened = inTime ? await replaying : failed('it did not answer in time');
+    const played = inTime ? await replaying : failed('it did not answer in time');
     this.#opening = undefined;
-    if (opened.kind !== 'resumed' || over.aborted) {
+    if (played.kind !== 'played' || over.aborted) {
       this.#end(session);
-      return opened.kind === 'resumed' ? failed('it answered too late') : opened;
+      return played.kind === 'played' ? failed('it answered too late') : played;
     }
     this.#take(session);
     this.#playedMonoNs = this.#clock.monoNs();
     const missing = await this.#mediaReturn.awaited(over, () => this.#paused);
-    if (missing === undefined) return { kind: 'resumed' };
+    if (missing === undefined && this.#isDecodable(played.presentation)) {
+      this.#presentation = played.presentation;
+      return { kind: 'resumed' };
+    }
     await this.#leave(session);
-    return failed(missing);
+    return missing === undefined ? hopeless : failed(missing);
   }
 
-  async #replay(session: OriginSession): Promise<ResumeAttempt> {
+  /**
+   * Have viewers what the pictures are decoded by? Parameter sets that are told in the description alone are not seen by those
+   * who were given another one. An origin that sends sets in band has done so by its first start point, in this session or before.
+   */
+  #isDecodable(now: Presentation): boolean {
+    return haveParameterSets(this.presentation, now) || this.#path.counters().parameterSets > 0n;
+  }
+
+  async #replay(session: OriginSession): Promise<Played | FailedAttempt> {
     const { proof } = this.#options;
     const described = await session.describe(proof.authorization === undefined ? undefined : proof);
     if (!described.ok) return failed(describeRefusal(described));
-    if (!canFollow(this.presentation, described.value)) {
-      return { kind: 'hopeless', text: 'the source has changed in a way that its viewers cannot follow' };
-    }
+    if (!canFollow(this.presentation, described.value)) return hopeless;
     const upstream: UpstreamTrack[] = [];
     for (const [track, setupProof] of this.#setupProofs) {
       const setUp = await session.setup(track, setupProof);
@@ -330,12 +346,22 @@ export class Feed implements SharedFeed, Closeable {
     await this.#mediaReturn.expected(this.#hasStarts, () => this.#path.receive(upstream, { resume: true }));
     const played = await session.play(this.#playRequest?.range, this.#playRequest?.proof);
     if (!played.ok) return failed(describeRefusal(played));
-    this.#presentation = described.value;
-    return { kind: 'resumed' };
+    return { kind: 'played', presentation: described.value };
   }
 }
 
-const failed = (text: string): ResumeAttempt => ({ kind: 'failed', text });
+/** A session that was opened again and plays what the origin described in it. Its media is still to come. */
+interface Played {
+  readonly kind: 'played';
+  readonly presentation: Presentation;
+}
+
+const failed = (text: string): FailedAttempt => ({ kind: 'failed', text });
+
+const hopeless: FailedAttempt = {
+  kind: 'hopeless',
+  text: 'the source has changed in a way that its viewers cannot follow',
+};
 
 /** A refusal of the origin in a few words. */
 function describeRefusal(outcome: Outcome<unknown>): string {

@@ -33,11 +33,13 @@ export class Pauses {
 }
 
 /** How one attempt to open the upstream again came out. */
-export type ResumeAttempt =
-  | { readonly kind: 'resumed' }
-  | { readonly kind: 'failed'; readonly text: string }
-  /** Trying again cannot help: what the origin offers now is not what the viewers have. */
-  | { readonly kind: 'hopeless'; readonly text: string };
+export type ResumeAttempt = { readonly kind: 'resumed' } | FailedAttempt;
+
+export interface FailedAttempt {
+  /** Trying again cannot help when `hopeless`: what the origin offers now is not what the viewers have. */
+  readonly kind: 'failed' | 'hopeless';
+  readonly text: string;
+}
 
 /**
  * Attempts until one succeeds, one is hopeless, or the patience is over: after 0.25 s, then twice as long each time, up

@@ -1,4 +1,4 @@
-import { canDecode, type Presentation, type TrackFacts } from '../protocol/index.ts';
+import { canDecode, type Presentation, sameParameterSets, type TrackFacts } from '../protocol/index.ts';
 
 /** Can viewers who know `before` go on with `now`? They keep their decoders, and what they were told of each track. */
 export function canFollow(before: Presentation, now: Presentation): boolean {
@@ -14,5 +14,12 @@ function canFollowTrack(before: TrackFacts, now: TrackFacts | undefined): boolea
     before.form === now?.form &&
     before.codec === now.codec &&
     before.formats.every((format, index) => canDecode(format, now.formats[index]))
+  );
+}
+
+/** Do viewers who know `before` have the parameter sets that `now` tells? Where sets come in band, they need not. */
+export function haveParameterSets(before: Presentation, now: Presentation): boolean {
+  return before.tracks.every((track, index) =>
+    track.formats.every((format, at) => sameParameterSets(format, now.tracks[index]?.formats[at])),
   );
 }

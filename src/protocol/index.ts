@@ -4,7 +4,7 @@ export type { Caller, Monitor, Target, ViewerSession } from './monitor.ts';
 export type { OpenOriginSession, OriginSession, Presentation, Proof, TrackFacts } from './origin-session.ts';
 export { done, type OriginAnswer, type Outcome, type Refusal, refused } from './outcome.ts';
 export { PassThrough } from './pass-through.ts';
-export { canDecode } from './payload-format.ts';
+export { canDecode, sameParameterSets } from './payload-format.ts';
 export { accessMethods, isLive } from './registry.ts';
 export {
   type OriginCredentials,

@@ -19,8 +19,8 @@ const hints = (names: string): ReadonlySet<string> => new Set(names.split(' '));
  * Parameter sets of H.264 and H.265 are here although a viewer begins with those it was told. Encoders write others at a
  * restart for little (a level, timing), and cameras and servers repeat them in band where decoding may start; there the newer
  * ones count (RFC 6184 s.8.4, H.264 7.4.1.2.1). ffmpeg and GStreamer follow them so to another profile and picture size, without a
- * broken picture. Profile and level are the first bytes of the same sets. No description tells whether sets come in band: of an
- * origin that sends them in its description alone, a change is not seen here, and pictures are broken until viewers ask anew.
+ * broken picture. Profile and level are the first bytes of the same sets. No description tells whether sets come in band: that
+ * the media shows (`sameParameterSets`).
  */
 const needless: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   // RFC 6184 s.8.1.
@@ -59,6 +59,21 @@ export function canDecode(before: PayloadFormat, now: PayloadFormat | undefined)
       needless.get(before.encodingName)?.has(name) ||
       sameMeaning(before, name, before.parameters.get(name), now.parameters.get(name)),
   );
+}
+
+/** RFC 6184 s.8.1, RFC 7798 s.7.1. */
+const parameterSets: ReadonlyMap<string, readonly string[]> = new Map([
+  ['H264', ['sprop-parameter-sets']],
+  ['H265', ['sprop-vps', 'sprop-sps', 'sprop-pps']],
+]);
+
+/** Are the parameter sets of which `now` tells those of `before`? Those that it does not tell come in band. */
+export function sameParameterSets(before: PayloadFormat, now: PayloadFormat | undefined): boolean {
+  const names = parameterSets.get(before.encodingName) ?? [];
+  return names.every((name) => {
+    const told = now?.parameters.get(name);
+    return told === undefined || told === before.parameters.get(name);
+  });
 }
 
 function sameMeaning(

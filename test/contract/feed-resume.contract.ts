@@ -62,6 +62,7 @@ export function resumeContract(open: () => Promise<DatapathWorld>): void {
     );
     assert.equal(feed.counters().resumeDroppedPackets, 2n);
     assert.equal(feed.counters().startPoints, 2n);
+    assert.equal(feed.counters().parameterSets, 1n);
   });
 
   it('takes nothing of the old session, and may begin anew again before any packet', async () => {

@@ -16,6 +16,8 @@ export interface ScriptedOriginOptions {
   readonly serverPorts: boolean;
   /** `a=range` of its SDP: `npt=now-` is live, one with an end is not. */
   readonly range: string;
+  /** `sprop-parameter-sets` of its SDP; its media has none. */
+  readonly parameterSets: string;
   /** Sends this many packets before the answer to PLAY. */
   readonly packetsBeforePlayAnswer: number;
   /** Pictures of one packet each, but for those at which a decoder can start. */
@@ -42,6 +44,7 @@ export const scriptedOriginDefaults: Omit<ScriptedOriginOptions, 'port'> = {
   location: '',
   serverPorts: true,
   range: 'npt=now-',
+  parameterSets: 'Z0LAHtkDxWhAAAADAEAAAAwDxYuS,aMuMsg==',
   packetsBeforePlayAnswer: 0,
   packetsPerSecond: 100,
   payloadBytes: 1000,

@@ -255,7 +255,7 @@ class Connection {
 function sdp(): string {
   const lines = ['v=0', `o=- 1 1 IN IP4 0.0.0.0`, `s=${options.title}`, 'c=IN IP4 0.0.0.0', 't=0 0'];
   lines.push(`a=range:${options.range}`, 'a=control:*', 'm=video 0 RTP/AVP 96', 'a=rtpmap:96 H264/90000');
-  lines.push('a=fmtp:96 packetization-mode=1;sprop-parameter-sets=Z0LAHtkDxWhAAAADAEAAAAwDxYuS,aMuMsg==');
+  lines.push(`a=fmtp:96 packetization-mode=1;sprop-parameter-sets=${options.parameterSets}`);
   lines.push('a=control:track1');
   return `${lines.join('\r\n')}\r\n`;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createWorld, insideSandbox, type World } from '../../src/demo/world/index.ts';
 import { FailingSource, type FailureName, failures } from '../bench/failures.ts';
 import { Load, SourceProcess, type ViewerReport } from '../bench/load/index.ts';
+import { ScriptedOrigin } from './origin-scripted.ts';
 import { ScriptedViewers } from './viewers-scripted.ts';
 import { Weir } from './weir.ts';
 
@@ -117,6 +118,30 @@ describe('lab: a source that fails and comes back', function () {
       );
       // Of picture and sound.
       await viewers.program.until(() => viewers.told('bye').length === 6, 10_000, 'every goodbye');
+    });
+
+    it(`says goodbye to its viewers by ${transport} when it comes back with other parameter sets in its description alone`, async () => {
+      const first = await ScriptedOrigin.start(world.origin.host, { port });
+      await using viewers = await ScriptedViewers.start(world.viewer.host, {
+        url: `rtsp://${world.origin.address4}:${port}/live`,
+        transport,
+        sources: [world.viewer.address4],
+      });
+      assert.deepEqual(await viewers.settled(10_000), [200]);
+      await viewers.watching(10_000);
+      await first[Symbol.asyncDispose]();
+      await weir.shows(({ feeds }) => feeds[0]?.state === 'reconnecting', 15_000, 'the loss is noticed');
+      const same = await ScriptedOrigin.start(world.origin.host, { port });
+      await weir.shows(({ feeds }) => feeds[0]?.reconnections === 1, 15_000, 'the same sets are followed');
+      await same[Symbol.asyncDispose]();
+      await weir.shows(({ feeds }) => feeds[0]?.state === 'reconnecting', 15_000, 'the second loss');
+      await using _others = await ScriptedOrigin.start(world.origin.host, {
+        port,
+        parameterSets: 'Z2QAH6zZQFAFuw==,aOvjyyLA',
+      });
+      const { ended } = await weir.shows(({ feeds }) => feeds.length === 0, 15_000, 'the end');
+      assert.equal(ended.at(-1)?.terminateCause, 'lost-service');
+      await viewers.program.until(() => viewers.told('bye').length === 1, 10_000, 'the goodbye');
     });
   }
 });

@@ -121,6 +121,29 @@ TEST("start points are told by their payload formats") {
   }
 }
 
+TEST("parameter sets in band are told by their payload formats") {
+  using Codec = StartPointCodec;
+  const auto has = [](Codec codec, const Bytes& payload) {
+    RtpPacket made;
+    made.payload = payload;
+    return hasParameterSets(codec, made);
+  };
+  CHECK(has(Codec::h264, {0x67, 0x42, 0x00}));
+  CHECK(has(Codec::h264, {0x78, 0, 2, 0x06, 0x05, 0, 2, 0x67, 0x42, 0, 2, 0x65, 0x88}));
+  CHECK(has(Codec::h264, {0x7c, 0x87, 0x42}));
+  CHECK(!has(Codec::h264, {0x7c, 0x07, 0x42}));
+  CHECK(!has(Codec::h264, {0x7c, 0x85, 0x88}));
+  CHECK(!has(Codec::h264, {0x68, 0xeb}));
+  CHECK(!has(Codec::h264, {0x65, 0x88}));
+  CHECK(!has(Codec::h264, {}));
+  CHECK(has(Codec::h265, {0x42, 0x01, 0x01}));
+  CHECK(has(Codec::h265, {0x60, 0x01, 0, 3, 0x40, 0x01, 0x0c, 0, 3, 0x42, 0x01, 0x01}));
+  CHECK(has(Codec::h265WithDon, {0x60, 0x01, 0, 0, 0, 3, 0x40, 0x01, 0x0c, 0, 0, 3, 0x42, 0x01, 0x01}));
+  CHECK(!has(Codec::h265, {0x40, 0x01, 0x0c}));
+  CHECK(!has(Codec::h265, {0x26, 0x01, 0xaf}));
+  CHECK(!has(Codec::vp8, {0x67, 0x42, 0x00}));
+}
+
 TEST("sequence numbers are followed over their wrap, with losses, late packets and duplicates (RFC 3550 A.1, A.3)") {
   using Verdict = RtpSequence::Verdict;
   RtpSequence sequence(90'000);

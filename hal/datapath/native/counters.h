@@ -31,6 +31,7 @@ enum class FeedCounter : std::size_t {
   resumes = 10,
   resumeDroppedPackets = 11,
   latePackets = 12,
+  parameterSets = 13,
 };
 
 /** Meaning of the values in the slot of a viewer. */

@@ -180,6 +180,7 @@ void FeedTrack::beginAnew(const RtpPacket& packet) {
 }
 
 void FeedTrack::waitOrPassOn(const RtpPacket& packet, ByteView bytes, std::int64_t arrivalNs, bool newest) {
+  if (decidesStart_ && hasParameterSets(options_.codec, packet)) feed_.counters().add(FeedCounter::parameterSets, 1);
   if (waitUntilNs_ != 0) {
     waitForStart(packet, bytes, arrivalNs, newest);
   } else {

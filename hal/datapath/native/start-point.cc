@@ -40,12 +40,11 @@ bool isRecoveryPoint(ByteView sei) {
   return false;
 }
 
-bool isH264Start(ByteView nal) {
-  if (nal.empty()) return false;
+/** `content`: behind the header of the NAL unit. */
+bool isH264Start(unsigned type, ByteView content) {
   constexpr unsigned kIdr = 5;
   constexpr unsigned kSei = 6;
-  const unsigned type = nal[0] & 0x1f;
-  return type == kIdr || (type == kSei && isRecoveryPoint(nal.subspan(1)));
+  return type == kIdr || (type == kSei && isRecoveryPoint(content));
 }
 
 /** How an aggregate is laid out (RFC 6184 s.5.7): bytes before its first unit, and between a unit's size and the unit. */
@@ -57,22 +56,26 @@ struct H264Aggregate {
 /** By type 24 to 27: a decoding order number follows the type but in STAP-A; each unit of an MTAP has its own, and a time offset. */
 constexpr std::array<H264Aggregate, 4> kH264Aggregates{{{1, 0}, {3, 0}, {3, 3}, {3, 4}}};
 
-/** Specification: RFC 6184 s.5.6 (single), s.5.7.1 (STAP-A, STAP-B), s.5.7.2 (MTAP16, MTAP24), s.5.8 (FU-A and FU-B with the S bit). */
-bool h264(ByteView payload) {
+/**
+ * Has a packet a NAL unit that `is(type, content)` says so of? One in fragments counts by its type alone, where it begins.
+ * Specification: RFC 6184 s.5.6 (single), s.5.7.1 (STAP-A, STAP-B), s.5.7.2 (MTAP16, MTAP24), s.5.8 (FU-A and FU-B with the S bit).
+ */
+template <class Is>
+bool h264(ByteView payload, Is is) {
   constexpr unsigned kFirstAggregate = 24;
   constexpr unsigned kFuA = 28;
   constexpr unsigned kFuB = 29;
   if (payload.empty()) return false;
   const unsigned type = payload[0] & 0x1f;
-  if (type == kFuA || type == kFuB) return payload.size() > 2 && (payload[1] & 0x80) != 0 && (payload[1] & 0x1f) == 5;
-  if (type < kFirstAggregate || type > kFuB) return isH264Start(payload);
+  if (type == kFuA || type == kFuB) return payload.size() > 2 && (payload[1] & 0x80) != 0 && is(payload[1] & 0x1fU, ByteView{});
+  if (type < kFirstAggregate || type > kFuB) return is(type, payload.subspan(1));
   const auto [head, beforeUnit] = kH264Aggregates[type - kFirstAggregate];
   if (payload.size() < head) return false;
   for (ByteView rest = payload.subspan(head); rest.size() > 2 + beforeUnit;) {
     const std::size_t size = readU16(rest.data());
     rest = rest.subspan(2 + beforeUnit);
     if (size > rest.size()) return false;
-    if (isH264Start(rest.first(size))) return true;
+    if (size > 0 && is(rest[0] & 0x1fU, rest.subspan(1, size - 1))) return true;
     rest = rest.subspan(size);
   }
   return false;
@@ -88,11 +91,12 @@ bool isH265Start(unsigned type, ByteView content) {
 }
 
 /**
- * Specification: RFC 7798 s.4.4.1 (single), s.4.4.2 (AP), s.4.4.3 (FU), s.4.4.4 (PACI: the type of what it carries is in its own
+ * As for H.264. Specification: RFC 7798 s.4.4.1 (single), s.4.4.2 (AP), s.4.4.3 (FU), s.4.4.4 (PACI: the type of what it carries is in its own
  * fields, and behind them the content without its payload header). With decoding order numbers one is before the first unit of a
  * packet (DONL), and before each further one of an AP how far it is from the one before (DOND); the header of an FU is before them.
  */
-bool h265(ByteView payload, bool withDon) {
+template <class Is>
+bool h265(ByteView payload, bool withDon, Is is) {
   constexpr unsigned kAp = 48;
   constexpr unsigned kFu = 49;
   constexpr unsigned kPaci = 50;
@@ -107,17 +111,17 @@ bool h265(ByteView payload, bool withDon) {
     type = fields >> 9 & 0x3f;
     content = content.subspan(head);
   }
-  if (type == kFu) return (content[0] & 0x80) != 0 && isIrap(content[0] & 0x3f);
+  if (type == kFu) return (content[0] & 0x80) != 0 && is(content[0] & 0x3fU, ByteView{});
   const std::size_t donl = withDon ? 2 : 0;
   const std::size_t dond = withDon ? 1 : 0;
   if (content.size() <= donl) return false;
   content = content.subspan(donl);
-  if (type != kAp) return isH265Start(type, content);
+  if (type != kAp) return is(type, content);
   while (content.size() > 2) {
     const std::size_t size = readU16(content.data());
     content = content.subspan(2);
     if (size < 2 || size > content.size()) return false;
-    if (isH265Start(content[0] >> 1 & 0x3f, content.subspan(2, size - 2))) return true;
+    if (is(content[0] >> 1 & 0x3fU, content.subspan(2, size - 2))) return true;
     content = content.subspan(std::min(size + dond, content.size()));
   }
   return false;
@@ -174,9 +178,9 @@ bool mpeg4(ByteView payload) {
 
 bool showsStart(StartPointCodec codec, const RtpPacket& packet) {
   switch (codec) {
-    case StartPointCodec::h264: return h264(packet.payload);
-    case StartPointCodec::h265: return h265(packet.payload, false);
-    case StartPointCodec::h265WithDon: return h265(packet.payload, true);
+    case StartPointCodec::h264: return h264(packet.payload, isH264Start);
+    case StartPointCodec::h265: return h265(packet.payload, false, isH265Start);
+    case StartPointCodec::h265WithDon: return h265(packet.payload, true, isH265Start);
     case StartPointCodec::av1: return av1(packet.payload);
     case StartPointCodec::vp8: return vp8(packet.payload);
     case StartPointCodec::vp9: return vp9(packet.payload);
@@ -187,6 +191,17 @@ bool showsStart(StartPointCodec codec, const RtpPacket& packet) {
     case StartPointCodec::none: return true;
   }
   return true;
+}
+
+bool hasParameterSets(StartPointCodec codec, const RtpPacket& packet) {
+  const auto isH264Set = [](unsigned type, ByteView) { return type == 7; };
+  const auto isH265Set = [](unsigned type, ByteView) { return type == 33; };
+  switch (codec) {
+    case StartPointCodec::h264: return h264(packet.payload, isH264Set);
+    case StartPointCodec::h265: return h265(packet.payload, false, isH265Set);
+    case StartPointCodec::h265WithDon: return h265(packet.payload, true, isH265Set);
+    default: return false;
+  }
 }
 
 }  // namespace weir

@@ -11,4 +11,7 @@ namespace weir {
  */
 bool showsStart(StartPointCodec codec, const RtpPacket& packet);
 
+/** True when this packet has a sequence parameter set (H.264 7.3.2.1, H.265 7.3.2.2): a picture parameter set comes with it. */
+bool hasParameterSets(StartPointCodec codec, const RtpPacket& packet);
+
 }  // namespace weir

@@ -84,7 +84,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto start = transportStream.take(packet, at, static_cast<std::int64_t>(at)); start > at) std::abort();
     for (int codec = 0; codec <= static_cast<int>(StartPointCodec::none); ++codec) {
       showsStart(static_cast<StartPointCodec>(codec), bare);
-      if (parsed) showsStart(static_cast<StartPointCodec>(codec), *parsed);
+      hasParameterSets(static_cast<StartPointCodec>(codec), bare);
+      if (!parsed) continue;
+      showsStart(static_cast<StartPointCodec>(codec), *parsed);
+      hasParameterSets(static_cast<StartPointCodec>(codec), *parsed);
     }
     if (parsed && sequence.take(*parsed, static_cast<std::int64_t>(at) * 1'000'000) == RtpSequence::Verdict::next) ++taken;
   }

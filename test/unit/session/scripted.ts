@@ -276,6 +276,8 @@ export class Stage {
   /** When the last packet of the source came; 0n: none yet. */
   lastRxMonoNs = 0n;
   startPoints = 0n;
+  /** As if sets came in band. */
+  parameterSets = 1n;
   /** When each session with the origin was opened. */
   readonly openedMonoNs: bigint[] = [];
   /** What the pauses between attempts are drawn with. */
@@ -334,8 +336,8 @@ export class Stage {
       },
       bye: this.bye,
       counters: () => {
-        const { lastRxMonoNs, startPoints } = this;
-        return { rxPackets: 0n, lastRxMonoNs, startPoints };
+        const { lastRxMonoNs, startPoints, parameterSets } = this;
+        return { rxPackets: 0n, lastRxMonoNs, startPoints, parameterSets };
       },
       close: async () => {},
     }),

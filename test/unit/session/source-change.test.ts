@@ -32,12 +32,18 @@ function described(parts: Partial<Description>): Presentation {
 }
 
 /** A stage with one viewer who knows `before`, and whose source has come back with `now`. */
-async function changed(before: Partial<Description>, now: Partial<Description>): Promise<Stage> {
+async function changed(
+  before: Partial<Description>,
+  now: Partial<Description>,
+  { parameterSets = 1n, sends = 'media' }: Partial<Pick<Stage, 'parameterSets' | 'sends'>> = {},
+): Promise<Stage> {
   const stage = new Stage();
+  stage.parameterSets = parameterSets;
   stage.script.describe = async () => done(described(before));
   assert.ok((await stage.watch(caller(1))).ok);
   stage.lastRxMonoNs = stage.clock.monoNs();
   stage.script.describe = async () => done(described(now));
+  stage.sends = sends;
   stage.sessions[0]?.ended.emit({ text: 'scripted' });
   await settled();
   await stage.clock.pass(1000);
@@ -187,6 +193,48 @@ describe('Feed: a source that comes back changed', () => {
       assert.equal(stage.monitor.feeds().length, 0);
       await stage.clock.pass(10_000);
       assert.equal(stage.sessions.length, 2);
+    });
+  }
+
+  const setsAlone: readonly Case[] = [
+    [
+      'H.264',
+      h264('sprop-parameter-sets=Z2QAH6zZQFAFuw==,aOvjyyLA'),
+      h264('sprop-parameter-sets=Z2QAKKzZ,aOvjyyLA'),
+    ],
+    [
+      'H.265',
+      h265('sprop-vps=QAEM;sprop-sps=QgEB;sprop-pps=RAHA'),
+      h265('sprop-vps=QAEM;sprop-sps=QgEB;sprop-pps=RAHB'),
+    ],
+  ];
+  for (const [codec, before, now] of setsAlone) {
+    it(`ends its viewers when other parameter sets of ${codec} are described and none come in band`, async () => {
+      const stage = await changed(before, now, { parameterSets: 0n });
+      const causes = stage.monitor.endedViewers().map(({ outcome }) => outcome?.cause);
+      assert.deepEqual(causes, [TerminateCause.lostService]);
+      assert.deepEqual(stage.paths[0]?.calls, ['play', 'pause', 'close with BYE']);
+      await stage.clock.pass(10_000);
+      assert.equal(stage.sessions.length, 2);
+    });
+
+    it(`ends them so when the first attempt to play it has brought nothing, with ${codec}`, async () => {
+      const stage = await changed(before, now, { parameterSets: 0n, sends: 'nothing' });
+      assert.deepEqual(stage.monitor.endedViewers(), []);
+      stage.sends = 'media';
+      stage.sessions[1]?.ended.emit({ text: 'scripted' });
+      await settled();
+      await stage.clock.pass(2000);
+      assert.equal(stage.sessions.length, 3);
+      assert.deepEqual(stage.paths[0]?.calls, ['play', 'pause', 'close with BYE']);
+    });
+
+    it(`goes on when the same parameter sets of ${codec}, or none, are described and none come in band`, async () => {
+      for (const now of [before, codec === 'H.264' ? h264('') : h265('')]) {
+        const stage = await changed(before, now, { parameterSets: 0n });
+        assert.deepEqual(stage.monitor.endedViewers(), []);
+        assert.deepEqual(stage.paths[0]?.calls, ['play']);
+      }
     });
   }
 
